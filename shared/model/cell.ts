@@ -1,0 +1,74 @@
+/**
+ * What is the state that the ledger agrees on? Everything desired and every right to act, of one cell.
+ */
+import type { CellId, ImageId, InstanceId, MemberId, NodeId, VolumeId } from '../ids.ts';
+import { Table } from '../table.ts';
+import type { ImageRecord } from './image.ts';
+import type { InstanceRecord } from './instance.ts';
+import type { CoordinatorRecord, NodeRecord } from './node.ts';
+import type { TimingProfile } from './timing.ts';
+import { MINUTE_MS } from '../units.ts';
+import type { VolumeRecord } from './volume.ts';
+
+/** What may be tuned in a running cell. The same on all nodes, because it is in the ledger. */
+export interface CellParameters {
+  readonly profile: TimingProfile['name'];
+  /** How long a node may be dead before its replicas are rebuilt elsewhere, ms. */
+  readonly rebuildAfterMs: number;
+  /** Whether the leader switches a suspect node's power off, where it can. */
+  readonly powerFencing: boolean;
+  /** The share of nodes that may be power-fenced within ten minutes, 0 to 1 (at least one node may). */
+  readonly powerFenceShare: number;
+  /** Whether an instance needs a standby with memory reserved to be placed on more than one node. */
+  readonly reserveStandby: boolean;
+  /** How long a terminated instance stays visible, ms. */
+  readonly forgetTerminatedAfterMs: number;
+}
+
+export const DEFAULT_PARAMETERS: CellParameters = {
+  profile: 'standard',
+  rebuildAfterMs: 15 * MINUTE_MS,
+  powerFencing: true,
+  powerFenceShare: 0.2,
+  reserveStandby: true,
+  forgetTerminatedAfterMs: 60 * MINUTE_MS,
+};
+
+/** A request that was answered before: one token, one effect. */
+export interface TokenRecord {
+  /** Hash of the request's parameters: the same token with other parameters is an error (IdempotentParameterMismatch). */
+  readonly requestHash: string;
+  readonly instances: readonly InstanceId[];
+  readonly index: number;
+}
+
+/** The whole state. */
+export interface CellState {
+  readonly cell: CellId;
+  /** Identity of this ledger: a UUID; nothing of another ledger is ever accepted. */
+  readonly clusterUuid: string;
+  /** Grows when an operator recovers the cell by hand. */
+  readonly epoch: number;
+  readonly parameters: CellParameters;
+  readonly nodes: Table<NodeId, NodeRecord>;
+  readonly coordinators: Table<MemberId, CoordinatorRecord>;
+  readonly images: Table<ImageId, ImageRecord>;
+  readonly instances: Table<InstanceId, InstanceRecord>;
+  readonly volumes: Table<VolumeId, VolumeRecord>;
+  readonly tokens: Table<string, TokenRecord>;
+  /** Next DRBD minor to try, and next address of the instances' network. */
+  readonly nextMinor: number;
+  readonly nextAddress: number;
+  /** Ledger indexes of power fences, newest last, for the rate limit (with the wall time the leader gave). */
+  readonly powerFences: readonly { readonly node: NodeId; readonly index: number; readonly atMs: number }[];
+}
+
+/** A new cell. */
+export function emptyCell(cell: CellId, clusterUuid: string, parameters: CellParameters): CellState {
+  return {
+    cell, clusterUuid, epoch: 1, parameters,
+    nodes: Table.empty(), coordinators: Table.empty(), images: Table.empty(),
+    instances: Table.empty(), volumes: Table.empty(), tokens: Table.empty(),
+    nextMinor: 1, nextAddress: 10, powerFences: [],
+  };
+}

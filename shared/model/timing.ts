@@ -1,0 +1,61 @@
+/**
+ * How long does what take? The lease profiles: one set of constants, held in the ledger, the same on every node.
+ *
+ * The proof that they fit together is SAFETY.md 4.2: no domain of a node runs later than
+ * `renewal sent + petWindowMs + watchdogMs + watchdogLatencyMs` by that node's clock, and the leader proves
+ * a node dead by lease only `fenceWaitMs` after the last renewal that it received.
+ */
+
+/** All durations in milliseconds. Source of every figure: SAFETY.md 4.3. */
+export interface TimingProfile {
+  readonly name: 'fast' | 'standard' | 'soft';
+  /** H: how often a keeper renews its lease. */
+  readonly renewIntervalMs: number;
+  /** No renewal for this long: the node is suspect. */
+  readonly suspectAfterMs: number;
+  /** How long indirect probes may take. */
+  readonly probeTimeoutMs: number;
+  /** P: the keeper pets the watchdog only this long after it sent the last confirmed renewal. */
+  readonly petWindowMs: number;
+  /** W: the watchdog resets the node this long after the last pet. */
+  readonly watchdogMs: number;
+  /** w_r: resolution and latency of the watchdog. */
+  readonly watchdogLatencyMs: number;
+  /** delta: the margin beside the clock drift. */
+  readonly marginMs: number;
+  /** F: from the last renewal that the leader received to the moment the node is certainly dead. */
+  readonly fenceWaitMs: number;
+  readonly heartbeatMs: number;
+  readonly electionMinMs: number;
+  readonly electionMaxMs: number;
+  /** How much of a lease must be left before a world-changing command starts. */
+  readonly commandMarginMs: number;
+}
+
+/** rho: how far a clock's rate may be off (SAFETY.md 4.2). */
+export const CLOCK_RATE_ERROR = 0.02;
+
+export const TIMING_PROFILES: Readonly<Record<TimingProfile['name'], TimingProfile>> = {
+  fast: {
+    name: 'fast', renewIntervalMs: 250, suspectAfterMs: 1_000, probeTimeoutMs: 300, petWindowMs: 1_500, watchdogMs: 2_000,
+    watchdogLatencyMs: 1_000, marginMs: 300, fenceWaitMs: 5_000, heartbeatMs: 100, electionMinMs: 600, electionMaxMs: 1_200, commandMarginMs: 1_000,
+  },
+  standard: {
+    name: 'standard', renewIntervalMs: 500, suspectAfterMs: 2_000, probeTimeoutMs: 500, petWindowMs: 3_000, watchdogMs: 4_000,
+    watchdogLatencyMs: 1_000, marginMs: 600, fenceWaitMs: 9_000, heartbeatMs: 150, electionMinMs: 1_000, electionMaxMs: 2_000, commandMarginMs: 2_000,
+  },
+  soft: {
+    name: 'soft', renewIntervalMs: 1_000, suspectAfterMs: 4_000, probeTimeoutMs: 1_000, petWindowMs: 6_000, watchdogMs: 10_000,
+    watchdogLatencyMs: 1_000, marginMs: 1_300, fenceWaitMs: 19_000, heartbeatMs: 500, electionMinMs: 3_000, electionMaxMs: 6_000, commandMarginMs: 2_000,
+  },
+};
+
+/** The longest that a node's domains may run after it sent a renewal, by the node's own clock (F_node). */
+export function nodeFenceMs(profile: TimingProfile): number {
+  return profile.petWindowMs + profile.watchdogMs + profile.watchdogLatencyMs;
+}
+
+/** The shortest fence wait that the proof allows: F_node stretched by the clock rate error on both sides, and the margin. */
+export function requiredFenceWaitMs(profile: TimingProfile): number {
+  return nodeFenceMs(profile) * ((1 + CLOCK_RATE_ERROR) / (1 - CLOCK_RATE_ERROR)) + profile.marginMs;
+}
