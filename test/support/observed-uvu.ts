@@ -139,7 +139,7 @@ export function suite<T = Context>(name = '', context?: T): Test<T> {
     after: observedHooks(record, 'after', real.after),
     only: (testName: string, handler: Callback<T>): void => {
       record.isFocused = true;
-      register(real.only, testName, handler);
+      register((as, run) => real.only(as, run), testName, handler);
     },
     skip: (testName?: string): void => {
       registered += 1;
