@@ -45,7 +45,7 @@ process.on('unhandledRejection', (reason) => {
 process.on('uncaughtException', (error) => {
   const failure = describeFailure(error);
   const message = `an exception that nobody caught ended the process: ${failure.message}`;
-  tell({ kind: 'failed', ...observed.currentPlace(), ...failure, message }, () => process.exit(1));
+  tell({ kind: 'crashed', ...observed.currentPlace(), ...failure, message }, () => process.exit(1));
 });
 
 /** Keeps uvu's progress marks out of what the file printed. Returns the undo. */

@@ -91,7 +91,10 @@ function observedTest<T>(record: SuiteRecord, name: string, handler: Callback<T>
   };
 }
 
-/** A throwing hook is told and then rethrown: uvu shall not run tests whose ground was not prepared. */
+/**
+ * A throwing hook is told. One that prepares then stops uvu from running the tests whose ground is missing; one that
+ * cleans up does not throw again, since uvu would repeat it, or end.
+ */
 function observedHook<T>(record: SuiteRecord, kind: string, hook: Callback<T>): Callback<T> {
   return async (context) => {
     try {
@@ -99,7 +102,7 @@ function observedHook<T>(record: SuiteRecord, kind: string, hook: Callback<T>): 
     } catch (error) {
       const failure = describeFailure(error);
       observer.tell({ kind: 'failed', suite: record.name, name: place.name, ...failure, message: `the ${kind} hook threw: ${failure.message}` });
-      throw error;
+      if (kind.startsWith('before')) throw new Error(`the ${kind} hook threw`, { cause: error });
     }
   };
 }

@@ -45,6 +45,7 @@ interface Progress {
   running: TestPlace | undefined;
   registered: number | undefined;
   lingers: string[] | undefined;
+  hasCrashed: boolean;
   output: string;
 }
 
@@ -58,7 +59,16 @@ interface Ending {
 /** Runs one file and judges it. Never throws for what the file does. */
 export async function runFile(file: string, options: RunFileOptions = {}): Promise<FileResult> {
   const startedMs = performance.now();
-  const progress: Progress = { passed: 0, failures: [], skips: [], running: undefined, registered: undefined, lingers: undefined, output: '' };
+  const progress: Progress = {
+    passed: 0,
+    failures: [],
+    skips: [],
+    running: undefined,
+    registered: undefined,
+    lingers: undefined,
+    hasCrashed: false,
+    output: '',
+  };
   const deadlineMs = options.deadlineMs ?? deadlineOf(readFileSync(file, 'utf8'));
   const child = spawn(process.execPath, [CHILD, file, ...(options.grep === undefined ? [] : [options.grep])], {
     detached: true, // a process group of its own, so that what it starts can be found and ended
@@ -97,6 +107,10 @@ function take(progress: Progress, message: TestMessage): void {
     case 'failed':
       progress.failures.push(message);
       progress.running = undefined;
+      return;
+    case 'crashed':
+      progress.failures.push(message);
+      progress.hasCrashed = true;
       return;
     case 'skipped':
       progress.skips.push(message);
@@ -191,10 +205,8 @@ function endingFault(progress: Progress, ending: Ending, deadlineMs: number): st
     return `the tests are over but the process does not end by itself; still open: ${progress.lingers.join(', ')}`;
   }
   if (ending.signal !== null) return `the process was ended by ${ending.signal}${signalHint(ending.signal)}`;
-  if (progress.registered === undefined) {
-    const hasSaid = progress.failures.length > 0 && ending.code === 1;
-    return hasSaid ? undefined : `the process ended early, with exit code ${ending.code}, before its tests had finished`;
-  }
+  if (progress.hasCrashed) return undefined; // that is told already
+  if (progress.registered === undefined) return `the process ended early, with exit code ${ending.code}, before its tests had finished`;
   if (ending.stragglers.length > 0) return `the file left processes running: ${ending.stragglers.join(', ')}`;
   if (ending.code !== 0 && progress.failures.length === 0) return `the tests passed but the process ended with exit code ${ending.code}`;
   return undefined;

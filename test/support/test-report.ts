@@ -28,6 +28,8 @@ export type TestMessage =
   | ({ kind: 'passed' } & TestPlace)
   | ({ kind: 'failed' } & TestFailure)
   | ({ kind: 'skipped' } & TestSkip)
+  /** An exception that nobody caught; the process ends right after this. */
+  | ({ kind: 'crashed' } & TestFailure)
   /** All suites have run to their end. `registered` counts the tests that the file declared, before any `--grep`. */
   | { kind: 'finished'; registered: number }
   /** The tests are over, but these resources keep the process alive. */
