@@ -51,7 +51,7 @@ tree('has a DESIGN.md in each top folder', () => {
 tree('has no other top folders', () => {
   const folders = listFiles().flatMap((path) => (path.includes('/') ? [path.split('/', 1)[0]] : []));
   const visible = [...new Set(folders)].filter((folder) => !folder?.startsWith('.'));
-  assert.equal(visible.toSorted(), TOP_FOLDERS);
+  assert.equal(visible.toSorted((a = '', b = '') => a.localeCompare(b)), TOP_FOLDERS);
 });
 
 tree('names files and folders in kebab-case', () => {
