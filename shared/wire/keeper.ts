@@ -1,0 +1,121 @@
+/**
+ * What do an agent and the keeper of its node tell each other? A JSON line each way, over a socket of the node.
+ *
+ * The agent knows the ledger, so it says who votes and by which profile; the keeper knows the lease, so it says until
+ * when it is valid. Neither needs the other to be alive: a keeper without its agent goes on with what it heard last.
+ */
+import { parseBootId, parseCellId, parseMemberId } from '../ids.ts';
+import type { BootId, CellId, MemberId } from '../ids.ts';
+import { TIMING_PROFILES } from '../model/timing.ts';
+import type { TimingProfile } from '../model/timing.ts';
+import type { LeaseRefusal } from './lease.ts';
+
+/** Longest line, characters. */
+export const KEEPER_LINE_MAX = 16 * 1024;
+/** Most voters that a keeper renews with: five, and those that replace them. */
+export const KEEPER_VOTERS_MAX = 9;
+
+/** A voter that takes lease datagrams. */
+export interface LeaseVoter {
+  readonly id: MemberId;
+  /** `host:port` of its agent's lease socket. */
+  readonly leaseAddress: string;
+  /** X25519 public key, base64. */
+  readonly leaseKey: string;
+}
+
+/** Who to renew with, in which ledger, and by which figures. Kept by the keeper for the time without an agent. */
+export interface KeeperCell {
+  readonly kind: 'cell';
+  readonly cell: CellId;
+  readonly clusterUuid: string;
+  readonly profile: TimingProfile['name'];
+  readonly voters: readonly LeaseVoter[];
+}
+
+/** What the agent says. `disarm`: whether a keeper that is asked to end may disarm the watchdog: no domain runs here, and none will be started. Forgotten when the agent's connection ends. */
+export type AgentToKeeper = KeeperCell | { readonly kind: 'disarm'; readonly allowed: boolean };
+
+/** What the keeper says, at once to a new connection and at every change. */
+export interface KeeperToAgent {
+  readonly kind: 'lease';
+  readonly bootId: BootId;
+  /** Whether the watchdog is armed by this keeper. Without that, nothing may run. */
+  readonly armed: boolean;
+  /** Until when the lease is valid, on CLOCK_MONOTONIC of this boot, ms; null without a lease. */
+  readonly validUntilMs: number | null;
+  /** The leader that answered last. */
+  readonly leader: MemberId | null;
+  /** What it said, when that was no grant. */
+  readonly refusal: LeaseRefusal | null;
+  /** The profile that the keeper pets by. An armed keeper never changes it. */
+  readonly profile: TimingProfile['name'];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The message of a line, or null when it is none. Never throws. */
+export function parseAgentLine(line: string): AgentToKeeper | null {
+  const fields = parseFields(line);
+  if (fields?.['kind'] === 'disarm') {
+    const allowed = fields['allowed'];
+    return typeof allowed === 'boolean' ? { kind: 'disarm', allowed } : null;
+  }
+  return fields?.['kind'] === 'cell' ? orNull(() => parseCell(fields)) : null;
+}
+
+/** The message of a line, or null when it is none. Never throws. */
+export function parseKeeperLine(line: string): KeeperToAgent | null {
+  const fields = parseFields(line);
+  return fields?.['kind'] === 'lease' ? orNull(() => parseLease(fields)) : null;
+}
+
+function parseCell(fields: Fields): KeeperCell | null {
+  const { cell, clusterUuid, profile, voters } = fields;
+  if (typeof cell !== 'string' || typeof clusterUuid !== 'string' || !isProfile(profile)) return null;
+  if (!Array.isArray(voters) || voters.length > KEEPER_VOTERS_MAX) return null;
+  const parsed = voters.map(parseVoter);
+  if (!parsed.every((voter) => voter !== null)) return null;
+  // A ledger's identity has the same form as a boot's.
+  return { kind: 'cell', cell: parseCellId(cell), clusterUuid: parseBootId(clusterUuid), profile, voters: parsed };
+}
+
+function parseVoter(value: unknown): LeaseVoter | null {
+  if (!isFields(value)) return null;
+  const { id, leaseAddress, leaseKey } = value;
+  if (typeof id !== 'string' || typeof leaseAddress !== 'string' || typeof leaseKey !== 'string') return null;
+  if (!/^[^\s]{1,250}:[0-9]{1,5}$/.test(leaseAddress) || leaseKey.length > 64) return null;
+  return { id: parseMemberId(id), leaseAddress, leaseKey };
+}
+
+function parseLease(fields: Fields): KeeperToAgent | null {
+  const { bootId, armed, validUntilMs, leader, refusal, profile } = fields;
+  if (typeof bootId !== 'string' || typeof armed !== 'boolean' || !isProfile(profile)) return null;
+  if (validUntilMs !== null && typeof validUntilMs !== 'number') return null;
+  if (leader !== null && typeof leader !== 'string') return null;
+  if (refusal !== null && refusal !== 'fenced' && refusal !== 'notAdmitted' && refusal !== 'wrongProfile' && refusal !== 'wrongCluster') return null;
+  return { kind: 'lease', bootId: parseBootId(bootId), armed, validUntilMs, leader: leader === null ? null : parseMemberId(leader), refusal, profile };
+}
+
+function parseFields(line: string): Fields | null {
+  if (line.length > KEEPER_LINE_MAX) return null;
+  const value = orNull((): unknown => JSON.parse(line));
+  return isFields(value) ? value : null;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isProfile(value: unknown): value is TimingProfile['name'] {
+  return typeof value === 'string' && Object.hasOwn(TIMING_PROFILES, value);
+}
+
+/** What `read` returns, or null when it throws: at this edge a malformed id is a malformed line. */
+function orNull<Value>(read: () => Value): Value | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * What do a keeper and the voters say to each other? Two datagrams: a renewal, and the answer to it.
+ *
+ * They are the only messages with a clock in their meaning (SAFETY.md 4.2), so they are small, carry no text of
+ * people, and are never retried: a lost one is replaced by the next. On the wire each is sealed for one receiver
+ * (see {@link Sealer}), so what is decoded here was written by the member that it is said to come from.
+ *
+ *     renewal  'L' version 1 constants:u32 cluster:16 boot:16 nonce:12 node:text cell:text
+ *     grant    'L' version 2 status:u8 constants:u32 term:u48 nonce:12 leader:text
+ *
+ * Numbers are big-endian; a text is one byte of length and ASCII.
+ */
+import { parseBootId, parseCellId, parseMemberId, parseNodeId } from '../ids.ts';
+import type { BootId, CellId, MemberId, NodeId } from '../ids.ts';
+import { CLOCK_RATE_ERROR } from '../model/timing.ts';
+import type { TimingProfile } from '../model/timing.ts';
+
+/** Version of both datagrams. Another version is not understood, hence not answered. */
+export const LEASE_VERSION = 1;
+
+/** No datagram is longer, before sealing. */
+export const LEASE_BYTES_MAX = 200;
+
+/** A node asks for its lease to last longer. */
+export interface Renewal {
+  readonly kind: 'renewal';
+  readonly cell: CellId;
+  /** The ledger that the node belongs to. */
+  readonly clusterUuid: string;
+  readonly node: NodeId;
+  readonly bootId: BootId;
+  /** See {@link nonceOf}. */
+  readonly nonce: string;
+  /** {@link constantsHash} of the profile that the keeper pets by. */
+  readonly constants: number;
+}
+
+/** Why a renewal is refused. Only `fenced` is final for a boot. */
+export type LeaseRefusal = 'fenced' | 'notAdmitted' | 'wrongProfile' | 'wrongCluster';
+
+/** The leader's answer. `granted` lasts from the moment the renewal with this nonce was *sent*. */
+export interface Grant {
+  readonly kind: 'grant';
+  readonly nonce: string;
+  readonly term: number;
+  readonly leader: MemberId;
+  readonly status: 'granted' | LeaseRefusal;
+  /** {@link constantsHash} of the profile that the ledger holds. */
+  readonly constants: number;
+}
+
+/** Authenticates and encrypts datagrams between two members, with a key that only these two can compute. */
+export interface Sealer {
+  /** Null when the receiver's key is not known. */
+  seal(to: MemberId, bytes: Uint8Array): Uint8Array | null;
+  /** Null unless a known member sealed exactly these bytes for this one. */
+  open(bytes: Uint8Array): { readonly from: MemberId; readonly bytes: Uint8Array } | null;
+}
+
+const STATUSES: readonly Grant['status'][] = ['granted', 'fenced', 'notAdmitted', 'wrongProfile', 'wrongCluster'];
+const MAGIC = 0x4c;
+const RENEWAL = 1;
+const GRANT = 2;
+const NONCE_BYTES = 12;
+const UUID_BYTES = 16;
+
+/**
+ * A nonce that no other renewal of this boot has: a sequence number that grows over all keepers of one boot (they take
+ * it from the monotonic clock, in microseconds) and 32 random bits. 24 hex digits; later ones compare greater as text.
+ */
+export function nonceOf(sequence: number, draw: number): string {
+  return sequence.toString(16).padStart(16, '0') + (draw >>> 0).toString(16).padStart(8, '0');
+}
+
+/** The sequence number in a nonce: microseconds of the sender's monotonic clock. */
+export function sequenceOf(nonce: string): number {
+  return Number.parseInt(nonce.slice(0, 16), 16);
+}
+
+/** 32 bits that differ when any figure of a profile differs (FNV-1a): both ends of a lease must do the same arithmetic. */
+export function constantsHash(profile: TimingProfile): number {
+  const figures = [
+    profile.renewIntervalMs, profile.petWindowMs, profile.watchdogMs, profile.watchdogLatencyMs, profile.marginMs,
+    profile.fenceWaitMs, CLOCK_RATE_ERROR,
+  ];
+  let hash = 0x811c9dc5;
+  for (const unit of `${profile.name} ${figures.join(' ')}`) hash = Math.imul(hash ^ unit.charCodeAt(0), 0x01000193);
+  return hash >>> 0;
+}
+
+export function encodeRenewal(renewal: Renewal): Uint8Array {
+  const writer = new Writer(RENEWAL);
+  writer.number(renewal.constants, 4);
+  writer.hex(renewal.clusterUuid.replaceAll('-', ''));
+  writer.hex(renewal.bootId.replaceAll('-', ''));
+  writer.hex(renewal.nonce);
+  writer.text(renewal.node);
+  writer.text(renewal.cell);
+  return writer.finish();
+}
+
+export function encodeGrant(grant: Grant): Uint8Array {
+  const writer = new Writer(GRANT);
+  writer.number(STATUSES.indexOf(grant.status), 1);
+  writer.number(grant.constants, 4);
+  writer.number(grant.term, 6);
+  writer.hex(grant.nonce);
+  writer.text(grant.leader);
+  return writer.finish();
+}
+
+/** The datagram, or null when it is anything but a whole one of this version. Never throws. */
+export function decodeLease(bytes: Uint8Array): Renewal | Grant | null {
+  if (bytes.length > LEASE_BYTES_MAX) return null;
+  const reader = new Reader(bytes);
+  if (reader.number(1) !== MAGIC || reader.number(1) !== LEASE_VERSION) return null;
+  const kind = reader.number(1);
+  try {
+    if (kind === RENEWAL) return decodeRenewal(reader);
+    if (kind === GRANT) return decodeGrant(reader);
+    return null;
+  } catch {
+    // An id that is none (ids.ts throws): as malformed as a datagram that is too short.
+    return null;
+  }
+}
+
+function decodeRenewal(reader: Reader): Renewal | null {
+  const constants = reader.number(4);
+  const clusterUuid = reader.uuid();
+  const bootId = reader.uuid();
+  const nonce = reader.hex(NONCE_BYTES);
+  const node = reader.text();
+  const cell = reader.text();
+  if (!reader.isWhole()) return null;
+  return { kind: 'renewal', cell: parseCellId(cell), clusterUuid, node: parseNodeId(node), bootId: parseBootId(bootId), nonce, constants };
+}
+
+function decodeGrant(reader: Reader): Grant | null {
+  const status = STATUSES[reader.number(1)];
+  const constants = reader.number(4);
+  const term = reader.number(6);
+  const nonce = reader.hex(NONCE_BYTES);
+  const leader = reader.text();
+  if (!reader.isWhole() || status === undefined) return null;
+  return { kind: 'grant', nonce, term, leader: parseMemberId(leader), status, constants };
+}
+
+/** Appends fields to one datagram. */
+class Writer {
+  readonly #bytes: number[];
+
+  constructor(kind: number) {
+    this.#bytes = [MAGIC, LEASE_VERSION, kind];
+  }
+
+  number(value: number, size: number): void {
+    for (let at = size - 1; at >= 0; at -= 1) this.#bytes.push(Math.floor(value / 2 ** (8 * at)) % 256);
+  }
+
+  hex(digits: string): void {
+    for (let at = 0; at < digits.length; at += 2) this.#bytes.push(Number.parseInt(digits.slice(at, at + 2), 16));
+  }
+
+  text(text: string): void {
+    this.#bytes.push(text.length);
+    for (let at = 0; at < text.length; at += 1) this.#bytes.push(text.charCodeAt(at));
+  }
+
+  finish(): Uint8Array {
+    return Uint8Array.from(this.#bytes);
+  }
+}
+
+/** Takes fields off one datagram; past its end it yields zeros and remembers that it was too short. */
+class Reader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  number(size: number): number {
+    let value = 0;
+    for (let left = size; left > 0; left -= 1) value = value * 256 + this.#byte();
+    return value;
+  }
+
+  hex(size: number): string {
+    let digits = '';
+    for (let left = size; left > 0; left -= 1) digits += this.#byte().toString(16).padStart(2, '0');
+    return digits;
+  }
+
+  uuid(): string {
+    const hex = this.hex(UUID_BYTES);
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  }
+
+  text(): string {
+    let text = '';
+    for (let left = Math.min(this.#byte(), LEASE_BYTES_MAX); left > 0; left -= 1) text += String.fromCharCode(this.#byte());
+    return text;
+  }
+
+  isWhole(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#at] ?? 0;
+    this.#at += 1;
+    return byte;
+  }
+}
