@@ -55,8 +55,17 @@ export const parseReservationId = (text: string): ReservationId => parse('reserv
 export const parseBootId = (text: string): BootId => parse('boot id', grammar.uuid, text);
 export const parseCellId = (text: string): CellId => parse('cell id', grammar.name, text);
 
+export const isNodeId = (text: string): text is NodeId => grammar.name.test(text);
+export const isMemberId = (text: string): text is MemberId => grammar.name.test(text);
+export const isVoterId = (text: string): text is VoterId => grammar.voter.test(text);
 export const isInstanceId = (text: string): text is InstanceId => grammar.instance.test(text);
 export const isVolumeId = (text: string): text is VolumeId => grammar.volume.test(text);
+export const isImageId = (text: string): text is ImageId => grammar.image.test(text);
+export const isReservationId = (text: string): text is ReservationId => grammar.reservation.test(text);
+export const isBootId = (text: string): text is BootId => grammar.uuid.test(text);
+export const isCellId = (text: string): text is CellId => grammar.name.test(text);
+/** Whether the text is a UUID in lower case, as store and cluster UUIDs are written. */
+export const isUuid = (text: string): boolean => grammar.uuid.test(text);
 
 /** The voter that a member is with one store. `storeUuid` is the UUID that the store was made with. */
 export function voterIdOf(member: MemberId, storeUuid: string): VoterId {

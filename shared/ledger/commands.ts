@@ -68,9 +68,13 @@ export type Command =
   | { readonly kind: 'shrink'; readonly actor: Actor; readonly volume: VolumeId; readonly generation: number; readonly reason: string }
   /** `replica` holds everything again: seen by both ends on one connection, while the volume's version was `expectVersion`. */
   | { readonly kind: 'expand'; readonly actor: Actor; readonly volume: VolumeId; readonly generation: number; readonly expectVersion: number; readonly replica: NodeId }
-  /** A replica on `node` in place of `replaces` (whose node is fenced, removed, or has a failed disk): epoch + 1. */
+  /**
+   * A replica on `node` in place of `replaces` (whose node is fenced, removed, or has a failed disk): epoch + 1.
+   * `replaces` null: a second replica beside a lone one. `node` = `replaces`: a failed replica is only given up, to be
+   * made again on the same node once it was wiped there.
+   */
   | { readonly kind: 'replaceReplica'; readonly volume: VolumeId; readonly expectEpoch: number; readonly node: NodeId; readonly replaces: NodeId | null }
-  /** The node wiped its retired (or deleted) replica. */
+  /** The node wiped its retired (or deleted) replica: durably gone, not only planned to be. */
   | { readonly kind: 'replicaWiped'; readonly actor: Actor; readonly volume: VolumeId }
   /** This replica's disk failed: never to be offered again. Shrinks it out when another one is in sync. */
   | { readonly kind: 'replicaTainted'; readonly actor: Actor; readonly volume: VolumeId }
@@ -78,6 +82,8 @@ export type Command =
   | { readonly kind: 'setTags'; readonly instances: readonly InstanceId[]; readonly set: Readonly<Record<string, string>>; readonly remove: readonly { readonly key: string; readonly value: string | null }[] }
   | { readonly kind: 'setAttributes'; readonly instance: InstanceId; readonly terminationProtected?: boolean; readonly shutdownBehavior?: 'stop' | 'terminate' }
   | { readonly kind: 'setParameters'; readonly change: Partial<CellParameters> }
+  /** It has run well for long enough: earlier failures no longer slow its next restart. */
+  | { readonly kind: 'clearFailures'; readonly instance: InstanceId; readonly expectGeneration: number }
   /** A terminated instance was visible for long enough. */
   | { readonly kind: 'forgetInstances'; readonly instances: readonly InstanceId[] };
 

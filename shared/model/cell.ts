@@ -1,13 +1,15 @@
 /**
  * What is the state that the ledger agrees on? Everything desired and every right to act, of one cell.
  */
-import type { CellId, ImageId, InstanceId, MemberId, NodeId, VolumeId } from '../ids.ts';
+import type { BootId, CellId, ImageId, InstanceId, MemberId, NodeId, VolumeId } from '../ids.ts';
 import { Table } from '../table.ts';
 import type { ImageRecord } from './image.ts';
 import type { InstanceRecord } from './instance.ts';
 import type { CoordinatorRecord, NodeRecord } from './node.ts';
+import { TIMING_PROFILES } from './timing.ts';
 import type { TimingProfile } from './timing.ts';
 import { MINUTE_MS } from '../units.ts';
+import type { NodeUsage } from './usage.ts';
 import type { VolumeRecord } from './volume.ts';
 
 /** What may be tuned in a running cell. The same on all nodes, because it is in the ledger. */
@@ -55,12 +57,15 @@ export interface CellState {
   readonly images: Table<ImageId, ImageRecord>;
   readonly instances: Table<InstanceId, InstanceRecord>;
   readonly volumes: Table<VolumeId, VolumeRecord>;
+  /** By `environment:token`. Gone when the last of its instances is forgotten. */
   readonly tokens: Table<string, TokenRecord>;
-  /** Next DRBD minor to try, and next address of the instances' network. */
+  /** What is promised on each node: derived from instances and volumes, kept so that no guard has to add it up. */
+  readonly usage: Table<NodeId, NodeUsage>;
+  /** Next DRBD minor to try, and next address of the instances' network. They count on past the last number: modulo. */
   readonly nextMinor: number;
   readonly nextAddress: number;
-  /** Ledger indexes of power fences, newest last, for the rate limit (with the wall time the leader gave). */
-  readonly powerFences: readonly { readonly node: NodeId; readonly index: number; readonly atMs: number }[];
+  /** Ledger indexes of the power fences of the last ten minutes, newest last, for the rate limit (with the wall time the leader gave). */
+  readonly powerFences: readonly { readonly node: NodeId; readonly bootId: BootId; readonly index: number; readonly atMs: number }[];
 }
 
 /** A new cell. */
@@ -68,7 +73,12 @@ export function emptyCell(cell: CellId, clusterUuid: string, parameters: CellPar
   return {
     cell, clusterUuid, epoch: 1, parameters,
     nodes: Table.empty(), coordinators: Table.empty(), images: Table.empty(),
-    instances: Table.empty(), volumes: Table.empty(), tokens: Table.empty(),
+    instances: Table.empty(), volumes: Table.empty(), tokens: Table.empty(), usage: Table.empty(),
     nextMinor: 1, nextAddress: 10, powerFences: [],
   };
+}
+
+/** How long after a node's last renewal its current boot may be proven dead by its lease, ms. */
+export function fenceWaitOf(state: Pick<CellState, 'parameters' | 'nodes'>, node: NodeId): number {
+  return Math.max(TIMING_PROFILES[state.parameters.profile].fenceWaitMs, state.nodes.get(node)?.fenceWaitMs ?? 0);
 }

@@ -3,9 +3,10 @@
  *
  *     starting --reportStarted--> running --setDesired stopped/terminated--> stopping --reportStopped--> stopped | terminated
  *     running, starting, stopping --holder fenced--> takeover --takeOver--> starting
- *     running --domain gone--> stopped (desired running) --place--> starting
+ *     running, starting --domain gone--> stopped, crashBackoff (desired running) --place--> starting
  *     takeover --no replica in sync alive--> unavailableData;  --no memory--> unavailableCapacity;  both --takeOver--> starting
- *     stopped --setDesired running, place--> starting
+ *     stopped --setDesired running, place--> starting;   stopped (desired running) --no room--> unavailableCapacity
+ *     stopped, takeover, unavailable*, crashBackoff --setDesired stopped/terminated--> stopped | terminated   (nothing runs)
  */
 import type { BootId, ImageId, InstanceId, NodeId, ReservationId, VolumeId } from '../ids.ts';
 import type { FenceProof } from './node.ts';
@@ -65,14 +66,22 @@ export interface InstanceRecord {
   readonly phase: InstancePhase;
   /** Fencing token: grows with each change of holder. 0: never placed. */
   readonly generation: number;
-  /** The only node allowed to run it, with the boot the right was given to. Kept while stopped as the preferred node. */
+  /** The only node allowed to run it. Kept while stopped, as the preferred node: a right only together with `holderBootId`. */
   readonly holder: NodeId | null;
+  /**
+   * The boot that the right to run it was given to; null when that right was given back by a confirmed stop (or never
+   * given). Not null in `takeover` and after it: that boot is fenced, and only `takeOver` may follow.
+   */
   readonly holderBootId: BootId | null;
+  /** Why it is certain that the boot above is dead, while the instance waits for its next holder; else null. */
+  readonly fence: FenceProof | null;
   /** The node that has memory reserved for it. */
   readonly standby: NodeId | null;
-  /** Counts reboots that were asked for; the holder restarts the domain when it grows. */
+  /** A reboot was asked for: the holder restarts the domain and reports the start again (or reports the stop, and it is placed again). */
   readonly restarting: boolean;
-  /** Failed starts since the last success. */
+  /** A stop was asked for by force: the holder destroys the domain without asking the guest. */
+  readonly stopForced: boolean;
+  /** Failed starts and lost domains since it last ran well for long (`clearFailures`) or its owner asked for a start. */
   readonly failures: number;
   /** Why it is as it is, EC2's StateReason: code and message; null while nothing is to say. */
   readonly reason: { readonly code: string; readonly message: string } | null;
@@ -88,6 +97,18 @@ export interface InstanceRecord {
 
 /** How many changes of holder an instance remembers. */
 export const MOVES_KEPT = 10;
+/** How many of these keep their evidence: observations and refused nodes. The others keep the proof's head only. */
+export const MOVES_WITH_EVIDENCE = 3;
+
+/** Whether something of it may run, or be about to: it occupies memory on its holder. */
+export function isPlaced(instance: Pick<InstanceRecord, 'phase'>): boolean {
+  return instance.phase === 'starting' || instance.phase === 'running' || instance.phase === 'stopping';
+}
+
+/** Whether it waits for a holder after its last one was fenced, or for a place. */
+export function isWaiting(instance: Pick<InstanceRecord, 'phase' | 'desired'>): boolean {
+  return instance.desired === 'running' && !isPlaced(instance) && instance.phase !== 'terminated';
+}
 
 /** EC2's instance state, as clients see it. Codes: EC2 API reference, InstanceState. */
 export function ec2State(instance: Pick<InstanceRecord, 'desired' | 'phase' | 'restarting' | 'moves'>): { readonly code: number; readonly name: string } {

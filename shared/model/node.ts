@@ -5,6 +5,7 @@
  *     joining, active, draining, maintenance --intendFence--> fencing --proveFenced--> fenced
  *     joining, active, draining, maintenance --proveFenced (lease)--> fenced
  *     any but removed --boot with a new boot id--> joining      (the old boot is proven dead by it)
+ *     joining --ready, cordoned--> draining;   draining, maintenance --uncordon--> active
  *     fenced, maintenance, admitted --remove--> removed
  *
  * Suspicion is not here: it is the leader's memory, and authorises nothing (SAFETY.md 5.1).
@@ -84,6 +85,13 @@ export interface NodeRecord {
   readonly storeUuid: string | null;
   /** Count of its boots. */
   readonly incarnation: number;
+  /** Its earlier boots, newest last, at most PAST_BOOTS_KEPT: a late announcement of one of them is not a new boot. */
+  readonly pastBoots: readonly BootId[];
+  /**
+   * The shortest wait after which the current boot may be proven dead by its lease, ms: the longest fence wait of all
+   * profiles that were in force during this boot, because its keeper may still follow any of them. 0: never booted.
+   */
+  readonly fenceWaitMs: number;
   /** All zero until it booted for the first time. */
   readonly capacity: NodeCapacity;
   /** True: takes no new placements. */
@@ -93,6 +101,9 @@ export interface NodeRecord {
   /** Ledger index of the intent that forbids the current boot any renewal, else null. */
   readonly fenceIntentIndex: number | null;
 }
+
+/** How many earlier boots of a node are remembered. */
+export const PAST_BOOTS_KEPT = 16;
 
 /** A member of the mesh that is no node. */
 export interface CoordinatorRecord {
@@ -109,8 +120,12 @@ export interface CoordinatorRecord {
  */
 export function isFenced(node: NodeRecord | undefined, bootId: BootId): boolean {
   if (node === undefined) return false;
-  if (node.bootId !== bootId) return true;
-  return node.phase === 'fenced' && node.fence?.bootId === bootId;
+  return node.bootId !== bootId || node.fence?.bootId === bootId;
+}
+
+/** Whether this boot of the node runs as far as the ledger knows, and nobody decided to fence it. Says nothing of new work. */
+export function isLive(node: NodeRecord | undefined, bootId: BootId): boolean {
+  return node !== undefined && node.bootId === bootId && node.fenceIntentIndex === null && node.phase !== 'fenced' && node.phase !== 'removed';
 }
 
 /** Whether the node may be given work and rights now: booted, ready, and nobody decided to fence it. */

@@ -16,7 +16,10 @@ export interface VolumeRecord {
   /** DRBD's minor number and TCP port: unique in the cell. */
   readonly minor: number;
   readonly port: number;
-  /** The only node that may promote it, with the boot that the right was given to; null: nobody. */
+  /**
+   * The only node that may promote it, with the boot that the right was given to; null: nobody (its instance is stopped,
+   * and then any node of the in-sync set may report an expansion). A fenced boot keeps its place here until the takeover.
+   */
   readonly holder: NodeId | null;
   readonly holderBootId: BootId | null;
   /** Fencing token: grows with each change of holder. Same as the instance's while attached. */
