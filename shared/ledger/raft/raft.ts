@@ -221,11 +221,14 @@ export class Raft {
     progress.isProbeSent = true;
   }
 
-  /** Describes the application's state at `index` (applied, not below `firstIndex`). Save the result, then `compact`. */
-  makeSnapshot(index: number, data: unknown): Snapshot {
+  /**
+   * Describes the application's state at `index`, which it has applied. Save the result unless the disk holds a newer
+   * snapshot by then, then `compact`. Null if a newer snapshot has replaced the log meanwhile: there is nothing to do.
+   */
+  makeSnapshot(index: number, data: unknown): Snapshot | null {
+    invariant(index <= this.log.applied, () => `a snapshot of ${index}, but only ${this.log.applied} was applied`);
     const term = this.log.term(index);
-    invariant(index <= this.log.applied && term !== undefined, () => `no snapshot can be made of index ${index}`);
-    return { index, term, conf: this.log.confAt(index), data };
+    return term === undefined ? null : { index, term, conf: this.log.confAt(index), data };
   }
 
   /**
@@ -349,6 +352,11 @@ export class Raft {
   /** Is this leader's no-op committed? Before that it does not know what is. */
   protected isTermCommitted(): boolean {
     return this.log.committed >= this.#termStart;
+  }
+
+  /** No read is older than the leader's no-op: what former leaders committed lies below it. */
+  protected readFloor(): number {
+    return this.#termStart;
   }
 
   protected isConfChangePending(): boolean {
@@ -749,7 +757,7 @@ export class Raft {
     if (this.#isHeartbeatDue) this.#sendHeartbeats();
     if (this.#isAppendDue) this.#sendAppends();
     if (this.#reads.size > 0 && this.isTermCommitted()) {
-      this.#readStates.push(...this.#reads.release(this.confirmedRound(), this.#termStart));
+      this.#readStates.push(...this.#reads.release(this.confirmedRound(), this.readFloor()));
     }
   }
 

@@ -52,13 +52,16 @@ type Weather = {
   readonly transfer: number;
   readonly snapshot: number;
   readonly slowDisk: number;
+  /** With 1, every append carries one entry. */
+  readonly appendBytesMax: number;
+  /** How much time passes for each message that arrives. */
+  readonly haste: number;
 };
 
 export const ELECTION_TICKS = 6;
-const MEMBERS_EVER = 9;
+const MEMBERS_EVER = 12;
 const FLIGHT_MAX = 120;
 const LIMITS: Partial<RaftLimits> = {
-  appendBytesMax: 400,
   inflightMessagesMax: 4,
   inflightBytesMax: 2000,
   compactMargin: 3,
@@ -75,6 +78,8 @@ export class Cluster {
   readonly #weather: Weather;
   #flying: Message[] = [];
   #cuts = new Set<string>();
+  /** A member whose clock stands still, as after a long pause: it goes on leading when it should have noticed. */
+  #paused: string | null = null;
   #idsUsed = 0;
   #proposals = 0;
 
@@ -102,12 +107,14 @@ export class Cluster {
     return {
       loss: rate(0.3),
       duplication: rate(0.3),
-      crash: rate(0.012),
-      cut: rate(0.02),
-      membership: rate(0.04),
+      crash: rate(0.03),
+      cut: rate(0.008),
+      membership: this.#random() < 0.3 ? 0.3 : rate(0.08),
       transfer: rate(0.02),
       snapshot: rate(0.05),
       slowDisk: rate(0.6),
+      appendBytesMax: this.#pick([1, 150, 400]),
+      haste: 0.1 + this.#random() * 0.3,
     };
   }
 
@@ -115,18 +122,23 @@ export class Cluster {
     const { crash, cut, membership, transfer, snapshot } = this.#weather;
     const member = this.#pick([...this.#members.values()]);
     const draw = this.#random();
-    if (draw < 0.16) member.raft?.tick();
-    else if (draw < 0.55) this.#deliverOne();
-    else if (draw < 0.63) this.#propose(member);
-    else if (draw < 0.68) this.#read(member);
-    else if (draw < 0.9) this.#work(member);
+    const ticking = this.#weather.haste;
+    if (draw < ticking) this.#tick(member);
+    else if (draw < ticking + 0.04) this.#propose(member);
+    else if (draw < ticking + 0.08) this.#read(member);
+    else if (draw < ticking + 0.35) this.#work(member);
+    else this.#deliverOne();
     if (this.#random() < crash) this.#crash(member);
-    if (member.raft === null && this.#random() < 0.05) this.#start(member);
+    if (member.raft === null && this.#random() < 0.1) this.#start(member);
     if (this.#random() < cut) this.#changeCuts();
     if (this.#random() < membership) this.#changeMembers();
     if (this.#random() < transfer) member.raft?.transferLeadership(this.#pick([...this.#members.keys()]));
     if (this.#random() < snapshot) this.#compact(member);
     this.#observe(member);
+  }
+
+  #tick(member: Member): void {
+    if (member.id !== this.#paused) member.raft?.tick();
   }
 
   #propose(member: Member): void {
@@ -167,8 +179,11 @@ export class Cluster {
     const ids = [...this.#members.keys()];
     const kind = this.#random();
     this.#cuts.clear();
+    this.#paused = null;
     if (kind < 0.4) return;
-    const side = new Set(ids.filter(() => this.#random() < 0.5));
+    const lonely = kind < 0.55 ? ids.find((id) => this.#members.get(id)?.raft?.open.role === 'leader') : undefined;
+    const side = new Set(lonely === undefined ? ids.filter(() => this.#random() < 0.5) : [lonely]);
+    if (lonely !== undefined && this.#random() < 0.5) this.#paused = lonely;
     for (const from of ids) {
       for (const to of ids) {
         const isAcross = kind < 0.7 ? side.has(from) !== side.has(to) : this.#random() < 0.3;
@@ -202,7 +217,7 @@ export class Cluster {
   #compact({ raft, disk, app }: Member): void {
     if (!raft || app.applied <= (disk.snapshot?.index ?? 0) || raft.open.log.applied < app.applied) return;
     const snapshot = raft.makeSnapshot(app.applied, { ...app });
-    if (this.#random() < 0.1) return;
+    if (snapshot === null || this.#random() < 0.1) return;
     disk.snapshot = snapshot;
     disk.entries = disk.entries.filter(({ index }) => index > snapshot.index);
     raft.compact(snapshot);
@@ -235,7 +250,7 @@ export class Cluster {
       random: this.#random,
       electionTicks: ELECTION_TICKS,
       heartbeatTicks: 1 + Math.floor(this.#random() * 2),
-      limits: LIMITS,
+      limits: { ...LIMITS, appendBytesMax: this.#weather.appendBytesMax },
       stored: {
         hardState: disk.hardState,
         snapshot: disk.snapshot,
@@ -319,8 +334,9 @@ export class Cluster {
     for (const read of readStates) this.checks.confirmsRead(id, read);
   }
 
-  #observe({ id, raft }: Member): void {
-    if (raft?.open.role !== 'leader') return;
+  /** A leadership that was never saved was never seen either: a single voter elects itself before its disk knows. */
+  #observe({ id, raft, disk }: Member): void {
+    if (raft?.open.role !== 'leader' || disk.hardState.term < raft.open.term) return;
     const { term, log } = raft.open;
     this.checks.leads(id, term, (index) => log.term(index), log.firstIndex);
   }
@@ -399,8 +415,8 @@ export class Cluster {
 
   /** Would every configuration that may still matter keep a majority without this member? */
   #canSpare(id: string): boolean {
-    return [...this.#members.values()].every(({ disk }) => {
-      const confs = [disk.conf, disk.snapshot?.conf ?? EMPTY_CONF];
+    return [...this.#members.values()].every(({ disk, raft }) => {
+      const confs = [disk.conf, disk.snapshot?.conf ?? EMPTY_CONF, raft?.open.log.conf ?? EMPTY_CONF];
       for (const entry of disk.entries) if (entry.kind === 'confChange') confs.push(entry.data.conf);
       return confs.every(({ voters }) => {
         const left = voters.filter((voter) => voter !== id);
