@@ -1,0 +1,139 @@
+/**
+ * What is the next safe step for one instance on this node? Desired (ledger) against the domain that Xen shows.
+ *
+ *     holder: volumes primary --create paused, tag, unpause--> runs --report started-->
+ *     holder, to be stopped: shutdown --60 s or forced--> destroy --> volumes secondary --> report stopped
+ *     anybody else who has such a domain: destroy at once
+ *
+ * Starting needs a lease and a permit; stopping is always allowed (SAFETY.md, "the gate").
+ */
+import type { InstanceRecord } from '../../shared/model/instance.ts';
+import type { CellState } from '../../shared/model/cell.ts';
+import type { Observed, ObservedDomain, Self } from './observed.ts';
+
+export type InstanceStep =
+  | { readonly kind: 'createDomain' }
+  | { readonly kind: 'unpauseDomain' }
+  | { readonly kind: 'reportStarted' }
+  | { readonly kind: 'shutdownDomain' }
+  | { readonly kind: 'destroyDomain'; readonly reason: string }
+  | { readonly kind: 'reportStopped'; readonly cause: 'asked' | 'guestStopped' | 'domainLost'; readonly detail: string }
+  /** A domain that must not be here and does not go away: the node resets itself. */
+  | { readonly kind: 'resetNode'; readonly reason: string }
+  | { readonly kind: 'wait'; readonly reason: string }
+  | { readonly kind: 'settled' };
+
+/** What a decision about one instance looks at. */
+export interface InstanceView {
+  readonly state: CellState;
+  readonly instance: InstanceRecord;
+  readonly self: Self;
+  readonly observed: Observed;
+  /** Since when this node has tried to stop the domain, ms ago; null: not begun. */
+  readonly stoppingForMs: number | null;
+  /** How the last domain of this generation ended, as far as this agent saw it. */
+  readonly endedAs: 'shutdown' | 'crashed' | null;
+  /** Since when a domain that must not be here has resisted `destroy`, ms ago; null: not begun. */
+  readonly destroyingForMs: number | null;
+}
+
+/** How long a guest may take to shut down by itself (SAFETY.md 5.2). */
+export const SHUTDOWN_WAIT_MS = 60_000;
+/**
+ * How long a superseded domain may resist before the node resets itself (SAFETY.md 5.2 says 5 s after destroy failed;
+ * `xl destroy` itself takes up to 12 s on a frozen disk, LAB.md).
+ */
+export const DESTROY_WAIT_MS = 17_000;
+
+const settled: InstanceStep = { kind: 'settled' };
+const wait = (reason: string): InstanceStep => ({ kind: 'wait', reason });
+
+/** The next step. */
+export function nextInstanceStep(view: InstanceView): InstanceStep {
+  const { instance, self, observed } = view;
+  const domain = observed.domains.get(instance.id);
+  const isHolder = instance.holder === self.node && instance.holderBootId === self.bootId;
+  if (!isHolder) return domain === undefined ? settled : evictionStep(view, domain, 'this node does not hold the instance');
+  if (domain !== undefined && (domain.generation !== instance.generation || domain.bootId !== self.bootId)) {
+    return evictionStep(view, domain, `the domain is of generation ${String(domain.generation)}, not ${instance.generation}`);
+  }
+  switch (instance.phase) {
+    case 'starting':
+      return startingStep(view, domain);
+    case 'running':
+      return runningStep(view, domain);
+    case 'stopping':
+      return stoppingStep(view, domain);
+    case 'stopped':
+    case 'terminated':
+    case 'takeover':
+    case 'unavailableData':
+    case 'unavailableCapacity':
+    case 'crashBackoff':
+      return domain === undefined ? settled : evictionStep(view, domain, `the instance is ${instance.phase}`);
+    default:
+      return settled;
+  }
+}
+
+function startingStep(view: InstanceView, domain: ObservedDomain | undefined): InstanceStep {
+  const { instance } = view;
+  if (instance.desired !== 'running') return stoppingStep(view, domain);
+  if (domain === undefined) return areVolumesReady(view) ? { kind: 'createDomain' } : wait('its volumes are not ready');
+  switch (domain.state) {
+    case 'running':
+      return { kind: 'reportStarted' };
+    case 'paused':
+      return { kind: 'unpauseDomain' };
+    case 'building':
+      return wait('the domain is being built');
+    case 'shutdown':
+    case 'crashed':
+      return { kind: 'destroyDomain', reason: `the guest ended before its start was reported (${domain.state})` };
+    case 'gone':
+      return wait('a former domain waits for its I/O');
+    default:
+      return wait('unknown state of the domain');
+  }
+}
+
+function runningStep(view: InstanceView, domain: ObservedDomain | undefined): InstanceStep {
+  if (domain === undefined) {
+    if (view.endedAs === 'shutdown') return afterDomain(view, 'guestStopped', 'the guest shut itself down');
+    return afterDomain(view, 'domainLost', view.endedAs === 'crashed' ? 'the guest crashed' : 'the domain is gone');
+  }
+  if (domain.state === 'gone') return wait('the domain waits for its I/O');
+  if (domain.state === 'crashed' || domain.state === 'shutdown') return { kind: 'destroyDomain', reason: `the guest ended (${domain.state})` };
+  if (domain.state === 'paused') return { kind: 'unpauseDomain' };
+  return settled;
+}
+
+function stoppingStep(view: InstanceView, domain: ObservedDomain | undefined): InstanceStep {
+  if (domain === undefined) return afterDomain(view, 'asked', 'stopped as asked');
+  if (domain.state === 'gone') return wait('the domain waits for its I/O');
+  if (domain.state === 'crashed' || domain.state === 'shutdown') return { kind: 'destroyDomain', reason: 'the guest has shut down' };
+  const isForced = view.instance.reason?.code === 'Client.ForcedStop';
+  if (isForced || domain.state !== 'running') return { kind: 'destroyDomain', reason: isForced ? 'a forced stop was asked for' : `the domain is ${domain.state}` };
+  if (view.stoppingForMs === null) return { kind: 'shutdownDomain' };
+  return view.stoppingForMs < SHUTDOWN_WAIT_MS ? wait('the guest is shutting down') : { kind: 'destroyDomain', reason: 'the guest did not shut down in time' };
+}
+
+/** The stop is only reported once no volume of it is primary here: the report is another node's permission to start. */
+function afterDomain(view: InstanceView, cause: 'asked' | 'guestStopped' | 'domainLost', detail: string): InstanceStep {
+  const isReleased = view.instance.volumes.every((volume) => view.observed.resources.get(volume)?.role !== 'Primary');
+  return isReleased ? { kind: 'reportStopped', cause, detail } : wait('its volumes are being demoted');
+}
+
+function evictionStep(view: InstanceView, domain: ObservedDomain, reason: string): InstanceStep {
+  if (view.destroyingForMs !== null && view.destroyingForMs > DESTROY_WAIT_MS) return { kind: 'resetNode', reason: `${reason}, and it cannot be destroyed` };
+  return domain.state === 'gone' ? wait('the domain waits for its I/O') : { kind: 'destroyDomain', reason };
+}
+
+function areVolumesReady({ instance, state, observed, self }: InstanceView): boolean {
+  return instance.volumes.every((id) => {
+    const volume = state.volumes.get(id);
+    const resource = observed.resources.get(id);
+    return volume !== undefined && volume.formatted && volume.holder === self.node && volume.generation === instance.generation
+      && resource?.role === 'Primary' && resource.suspended.length === 0;
+  });
+}

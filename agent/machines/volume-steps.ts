@@ -1,0 +1,230 @@
+/**
+ * What is the next safe step for one volume on this node? Desired (ledger) against observed (DRBD, LVM), one step at a time.
+ *
+ *     nothing --createReplica--> formed --configure, up--> Secondary --connect--> Connected
+ *     Secondary --(holder) shrink if alone--> promote --> Primary --(not formatted) write image, report--> in use
+ *     Primary --instance stopped, or not the holder--> demote --> Secondary
+ *     retired or deleted --> down --> wiped --> reported
+ *
+ * Any step may run twice or be cut off halfway: the next look decides anew. DRBD's own belief never gives a right, it
+ * can only veto (SAFETY.md 2.3); every promotion step re-checks P1 to P7 at the gate.
+ */
+import type { NodeId } from '../../shared/ids.ts';
+import type { CellState } from '../../shared/model/cell.ts';
+import type { InstanceRecord } from '../../shared/model/instance.ts';
+import { isFenced } from '../../shared/model/node.ts';
+import type { NodeRecord } from '../../shared/model/node.ts';
+import type { VolumeRecord } from '../../shared/model/volume.ts';
+import type { Observed, ObservedResource, Self } from './observed.ts';
+
+/** One order to the drivers (or to the ledger). */
+export type VolumeStep =
+  | { readonly kind: 'createReplica' }
+  /** Write the resource's file; `adjust` it when the kernel already has it (it is alone in sync, or not connected). */
+  | { readonly kind: 'configure'; readonly adjust: boolean }
+  | { readonly kind: 'up' }
+  | { readonly kind: 'connect' }
+  | { readonly kind: 'disconnectForce'; readonly reason: string }
+  | { readonly kind: 'promote' }
+  /** The one allowed `primary --force`: the volume has no content yet. */
+  | { readonly kind: 'promoteNew' }
+  /** Write the first content, then tell the ledger: never again `primary --force`. */
+  | { readonly kind: 'writeImage' }
+  | { readonly kind: 'shrink'; readonly reason: string }
+  /** Ask the other end whether it agrees, then propose Expand with the version read before. */
+  | { readonly kind: 'expand'; readonly replica: NodeId; readonly version: number }
+  | { readonly kind: 'demote' }
+  | { readonly kind: 'wipe' }
+  | { readonly kind: 'reportWiped' }
+  /** Nothing to do but wait; says for what, for people. */
+  | { readonly kind: 'wait'; readonly reason: string }
+  /** Nothing may be done automatically: somebody must look. */
+  | { readonly kind: 'alarm'; readonly reason: string }
+  | { readonly kind: 'settled' };
+
+/** What a decision about one volume looks at. */
+export interface VolumeView {
+  readonly state: CellState;
+  readonly volume: VolumeRecord;
+  readonly self: Self;
+  readonly observed: Observed;
+  /** Hash of the configuration file that the ledger's record asks for on this node. */
+  readonly wantedConfig: string;
+  /** How long this node has wanted to promote the volume, ms; null while it does not. */
+  readonly promotionWaitedMs: number | null;
+}
+
+/** How long a promotion waits for a live peer to connect before it goes alone (SAFETY.md 5.5: connect first, promote connected). */
+export const CONNECT_WAIT_MS = 5_000;
+
+const settled: VolumeStep = { kind: 'settled' };
+const wait = (reason: string): VolumeStep => ({ kind: 'wait', reason });
+
+/** The next step. */
+export function nextVolumeStep(view: VolumeView): VolumeStep {
+  const { volume, self, observed } = view;
+  if (volume.retired.includes(self.node)) return removalStep(view);
+  if (!volume.replicas.includes(self.node)) return settled;
+  if (volume.deleting) return removalStep(view);
+  if (volume.tainted.includes(self.node)) return { kind: 'alarm', reason: 'the disk of this replica failed; it waits to be replaced' };
+
+  const replica = observed.replicas.get(volume.id);
+  if (replica?.formed !== true) return { kind: 'createReplica' };
+  const resource = observed.resources.get(volume.id);
+  if (observed.configs.get(volume.id) !== view.wantedConfig) {
+    if (resource === undefined) return { kind: 'configure', adjust: false };
+    return isAdjustSafe(view, resource) ? { kind: 'configure', adjust: true } : wait('the configuration changes after the in-sync set shrank');
+  }
+  if (resource === undefined) return { kind: 'up' };
+  return shouldBePrimary(view) ? primaryStep(view, resource) : secondaryStep(view, resource);
+}
+
+/** A reconnect lets a primary go on without its peer and without being asked (DRBD.md A2): only when the ledger allows that already. */
+function isAdjustSafe({ volume, self }: VolumeView, resource: ObservedResource): boolean {
+  const isAlone = volume.inSync.length === 1 && volume.inSync[0] === self.node;
+  return isAlone || resource.connection === null || (resource.role === 'Secondary' && !volume.inSync.includes(self.node));
+}
+
+function instanceOf({ state, volume }: VolumeView): InstanceRecord | undefined {
+  return volume.instance === null ? undefined : state.instances.get(volume.instance);
+}
+
+/** Whether this node holds the volume in its current boot, for an instance that is to run here now. */
+function shouldBePrimary(view: VolumeView): boolean {
+  const { volume, self } = view;
+  if (volume.holder !== self.node || volume.holderBootId !== self.bootId) return false;
+  const instance = instanceOf(view);
+  if (instance === undefined || instance.holder !== self.node || instance.generation !== volume.generation) return false;
+  if (instance.phase === 'starting' && instance.desired === 'running') return true;
+  // Once it was started, the device stays primary for as long as a domain of it is there, and not longer.
+  return view.observed.domains.has(instance.id);
+}
+
+function primaryStep(view: VolumeView, resource: ObservedResource): VolumeStep {
+  const { volume } = view;
+  if (resource.role === 'Primary') return servingStep(view, resource);
+  if (instanceOf(view)?.phase !== 'starting') return settled;
+  return volume.formatted ? promotionStep(view, resource) : firstPromotionStep(view, resource);
+}
+
+/** SAFETY.md 2.3, table P6. */
+function promotionStep(view: VolumeView, resource: ObservedResource): VolumeStep {
+  const { volume, self } = view;
+  if (!volume.inSync.includes(self.node)) return { kind: 'alarm', reason: 'this node holds the volume, but its replica is not in sync' };
+  const peer = peerOf(view);
+  if (isConnected(resource)) {
+    if (isPeerDead(peer)) return { kind: 'disconnectForce', reason: 'its node is fenced, but its kernel is still connected' };
+    if (resource.peerRole === 'Primary') return wait('the other replica is still primary');
+    if (resource.disk === 'UpToDate') return { kind: 'promote' };
+    return wait(`this replica is ${resource.disk} while connected`);
+  }
+  switch (resource.disk) {
+    case 'UpToDate':
+    case 'Consistent':
+      return alonePromotionStep(view, resource, peer);
+    case 'Outdated':
+      return { kind: 'alarm', reason: 'the ledger says in sync, DRBD says Outdated: it is never forced' };
+    case 'Attaching':
+    case 'Negotiating':
+      return wait(`this replica is ${resource.disk}`);
+    case 'Diskless':
+    case 'Failed':
+    case 'Inconsistent':
+    case 'DUnknown':
+      return { kind: 'alarm', reason: `the ledger says in sync, DRBD says ${resource.disk}` };
+    default:
+      return wait(`this replica is ${String(resource.disk)}`);
+  }
+}
+
+function alonePromotionStep(view: VolumeView, resource: ObservedResource, peer: NodeRecord | undefined): VolumeStep {
+  const isAlone = view.volume.inSync.length === 1;
+  if (!isPeerDead(peer) && !isAlone) {
+    if ((view.promotionWaitedMs ?? 0) < CONNECT_WAIT_MS) {
+      return resource.connection === null || resource.connection === 'StandAlone' ? { kind: 'connect' } : wait('the other replica may connect first');
+    }
+  }
+  if (resource.connection !== null && resource.connection !== 'StandAlone') {
+    return { kind: 'disconnectForce', reason: 'it is promoted alone: nobody may connect in between' };
+  }
+  return isAlone ? { kind: 'promote' } : { kind: 'shrink', reason: isPeerDead(peer) ? 'the other replica\'s node is fenced' : 'the other replica does not connect' };
+}
+
+function firstPromotionStep(view: VolumeView, resource: ObservedResource): VolumeStep {
+  if (resource.disk === 'Diskless' || resource.disk === 'Failed') return { kind: 'alarm', reason: `a new replica is ${resource.disk}` };
+  if (resource.peerRole === 'Primary' && isConnected(resource)) return wait('the other replica is still primary');
+  const isPeerExpected = view.volume.replicas.length > 1 && !isPeerDead(peerOf(view));
+  if (!isConnected(resource) && isPeerExpected && (view.promotionWaitedMs ?? 0) < CONNECT_WAIT_MS) {
+    return resource.connection === null || resource.connection === 'StandAlone' ? { kind: 'connect' } : wait('the new replicas connect first');
+  }
+  return { kind: 'promoteNew' };
+}
+
+/** The volume is primary here, rightly: keep the in-sync set true and the connection alive. */
+function servingStep(view: VolumeView, resource: ObservedResource): VolumeStep {
+  const { volume, self } = view;
+  if (!volume.formatted) return { kind: 'writeImage' };
+  const others = volume.inSync.filter((node) => node !== self.node);
+  if (others.length > 0 && isPeerLosingWrites(resource)) {
+    return { kind: 'shrink', reason: `the other replica is ${resource.peerDisk}${resource.outOfSyncBytes > 0 ? ` with ${resource.outOfSyncBytes} bytes out of sync` : ''}` };
+  }
+  const peer = peerOf(view);
+  if (resource.connection === null || resource.connection === 'StandAlone') {
+    return peer === undefined || isPeerDead(peer) ? settled : { kind: 'connect' };
+  }
+  const owed = volume.replicas.find((node) => node !== self.node && !volume.inSync.includes(node) && !volume.tainted.includes(node));
+  const isComplete = isConnected(resource) && resource.replication === 'Established'
+    && resource.disk === 'UpToDate' && resource.peerDisk === 'UpToDate' && resource.outOfSyncBytes === 0;
+  if (owed !== undefined && isComplete) return { kind: 'expand', replica: owed, version: volume.version };
+  return settled;
+}
+
+/**
+ * The signs that the primary acknowledges writes its peer does not keep (DRBD.md A1): the kernel then neither freezes
+ * nor asks, so the ledger must be told at once.
+ */
+function isPeerLosingWrites(resource: ObservedResource): boolean {
+  if (!isConnected(resource)) return false;
+  if (resource.peerDisk === 'Failed' || resource.peerDisk === 'Diskless' || resource.peerDisk === 'Inconsistent' || resource.peerDisk === 'Outdated') return true;
+  return resource.replication === 'Established' && resource.outOfSyncBytes > 0;
+}
+
+function secondaryStep(view: VolumeView, resource: ObservedResource): VolumeStep {
+  const { volume } = view;
+  if (resource.role === 'Primary') {
+    const instance = instanceOf(view);
+    const isInUse = instance !== undefined && view.observed.domains.has(instance.id);
+    return isInUse ? wait('the domain that uses it is being stopped') : { kind: 'demote' };
+  }
+  const peer = peerOf(view);
+  if ((resource.connection === null || resource.connection === 'StandAlone') && peer !== undefined && !isPeerDead(peer)) {
+    return volume.replicas.length > 1 ? { kind: 'connect' } : settled;
+  }
+  return settled;
+}
+
+function removalStep(view: VolumeView): VolumeStep {
+  const { volume, observed } = view;
+  const instance = instanceOf(view);
+  if (instance !== undefined && observed.domains.has(instance.id)) return wait('the domain that uses it is being stopped');
+  if (observed.resources.get(volume.id)?.role === 'Primary') return { kind: 'demote' };
+  if (observed.replicas.has(volume.id) || observed.resources.has(volume.id)) return { kind: 'wipe' };
+  return { kind: 'reportWiped' };
+}
+
+function isConnected(resource: ObservedResource): boolean {
+  return resource.connection === 'Connected';
+}
+
+/** The node of the other replica; undefined for a volume with one. */
+function peerOf({ state, volume, self }: VolumeView): NodeRecord | undefined {
+  const other = volume.replicas.find((node) => node !== self.node);
+  return other === undefined ? undefined : state.nodes.get(other);
+}
+
+/** Whether nothing of the other replica's node can run now: then nobody waits for it. */
+function isPeerDead(peer: NodeRecord | undefined): boolean {
+  if (peer === undefined) return true;
+  if (peer.phase === 'fenced' || peer.phase === 'removed') return true;
+  return peer.bootId !== null && isFenced(peer, peer.bootId);
+}

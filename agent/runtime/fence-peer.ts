@@ -1,0 +1,126 @@
+/**
+ * What does DRBD's kernel get told when a primary lost its peer? "Go on alone" only after the ledger recorded that the
+ * peer is out of the in-sync set (SAFETY.md 2.3, shrink before ack); until then I/O stays frozen, for as long as it takes.
+ *
+ * The kernel may call again, and several calls at once (DRBD.md A4): one is worked on per resource, and the newest wins.
+ */
+import { describeError } from '../../shared/errors.ts';
+import { isVolumeId } from '../../shared/ids.ts';
+import type { VolumeId } from '../../shared/ids.ts';
+import type { ReplicatedLog } from '../../shared/ledger/replicated-log.ts';
+import { isFenced } from '../../shared/model/node.ts';
+import type { CellState } from '../../shared/model/cell.ts';
+import type { VolumeRecord } from '../../shared/model/volume.ts';
+import type { Files, HelperCall, Machine, World } from '../../shared/world.ts';
+import type { ObservedResource, Self } from '../machines/observed.ts';
+
+/** Exit codes of the helper (drbd-8.4 `conn_try_outdate_peer`; DRBD.md B4). 3 and 5 are never given: they promote stale replicas. */
+export const PEER_OUTDATED = 4;
+export const PEER_STONITHED = 7;
+/** Anything else: the kernel stays frozen (or refuses the promotion). */
+export const NOT_DECIDED = 1;
+
+const PROPOSE_TIMEOUT_MS = 2_000;
+const RETRY_MS = 200;
+
+/** What the answers depend on. */
+export interface FencePeerOptions {
+  readonly self: Self;
+  readonly world: World;
+  readonly machine: Machine;
+  readonly files: Files;
+  readonly log: ReplicatedLog;
+  readonly resources: () => ReadonlyMap<VolumeId, ObservedResource>;
+  /** Volumes that are being promoted now, under a permit. */
+  readonly promoting: ReadonlySet<VolumeId>;
+}
+
+/** Directory of marks of replicas whose disk failed; one empty file each, on the boot disk. */
+export const TAINTED_DIRECTORY = 'tainted';
+
+/** Answers the kernel's helper calls of one node. */
+export class FencePeer {
+  readonly #options: FencePeerOptions;
+  readonly #newest = new Map<VolumeId, object>();
+
+  constructor(options: FencePeerOptions) {
+    this.#options = options;
+  }
+
+  async answer(call: HelperCall): Promise<number> {
+    const { world } = this.#options;
+    world.log.write({ event: 'drbdHelperCalled', helper: call.event, resource: call.resource });
+    if (!isVolumeId(call.resource)) return call.event === 'fence-peer' ? NOT_DECIDED : 0;
+    switch (call.event) {
+      case 'fence-peer': {
+        const exitCode = await this.#fencePeer(call.resource);
+        world.log.write({ event: 'drbdHelperAnswered', helper: call.event, resource: call.resource, exitCode });
+        return exitCode;
+      }
+      case 'local-io-error':
+        return await this.#localError(call.resource);
+      default:
+        // Split brain and the like are told to people; the kernel wants nothing from us.
+        if (call.event.includes('split-brain') || call.event === 'pri-on-incon-degr') world.log.write({ event: 'alarm', subject: call.resource, reason: `DRBD reports ${call.event}` });
+        return 0;
+    }
+  }
+
+  async #fencePeer(id: VolumeId): Promise<number> {
+    const { log, self, world, resources, promoting } = this.#options;
+    const token = {};
+    this.#newest.set(id, token);
+    for (;;) {
+      if (this.#newest.get(id) !== token) return NOT_DECIDED;
+      const state = log.state();
+      const volume = state.volumes.get(id);
+      const isHolder = volume !== undefined && volume.holder === self.node && volume.holderBootId === self.bootId;
+      if (!isHolder) return NOT_DECIDED;
+      if (promoting.has(id) && resources().get(id)?.role !== 'Primary') return this.#answerPromotion(state, volume);
+      if (resources().get(id)?.connection === 'Connected') return NOT_DECIDED;
+      const answer = await this.#shrink(volume);
+      if (answer !== null) return answer;
+      await new Promise<void>((resolve) => {
+        world.timers.after(RETRY_MS, () => resolve());
+      });
+    }
+  }
+
+  /** The shrink was committed before `primary` was run; a replica that was never formatted has no other writer to fear. */
+  #answerPromotion(state: CellState, volume: VolumeRecord): number {
+    const isAlone = volume.inSync.length === 1 && volume.inSync[0] === this.#options.self.node;
+    return isAlone ? decisive(state, volume, this.#options.self) : NOT_DECIDED;
+  }
+
+  /** The exit code, or null to try again. The answer is never taken from what was known before. */
+  async #shrink(volume: VolumeRecord): Promise<number | null> {
+    const { log, self, world } = this.#options;
+    try {
+      const command = { kind: 'shrink', actor: self, volume: volume.id, generation: volume.generation, reason: 'the primary lost its peer' } as const;
+      const { result } = await log.propose(command, { timeoutMs: PROPOSE_TIMEOUT_MS, appliedHere: true });
+      if (result.kind === 'applied') return decisive(log.state(), volume, self);
+      // Superseded: I/O stays frozen for good, and the reconciler removes the domain or resets the node.
+      world.log.write({ event: 'alarm', subject: volume.id, reason: `the ledger refused the shrink: ${result.reason}` });
+      return NOT_DECIDED;
+    } catch (error) {
+      world.log.write({ event: 'shrinkNotAnswered', volume: volume.id, error: describeError(error) });
+      return null;
+    }
+  }
+
+  /** The mark is durable on another disk before the node resets; no DRBD command is in between (DRBD.md A1). */
+  async #localError(id: VolumeId): Promise<number> {
+    const { files, machine, world } = this.#options;
+    world.log.write({ event: 'alarm', subject: id, reason: 'the disk of this replica failed: the node resets itself' });
+    await files.writeDurably(`${TAINTED_DIRECTORY}/${id}`, '');
+    machine.resetNow(`the disk under ${id} failed`);
+    return 0;
+  }
+}
+
+function decisive(state: CellState, volume: VolumeRecord, self: Self): number {
+  const other = volume.replicas.find((node) => node !== self.node);
+  const node = other === undefined ? undefined : state.nodes.get(other);
+  const isDead = node !== undefined && node.bootId !== null && isFenced(node, node.bootId);
+  return isDead ? PEER_STONITHED : PEER_OUTDATED;
+}

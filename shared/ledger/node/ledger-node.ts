@@ -1,0 +1,276 @@
+/**
+ * How does a member of the mesh hold the ledger? As a voter or learner where the configuration names it, through a feed
+ * otherwise; whoever uses it sees one interface, and never which of the two it is.
+ */
+import { ClusterError, describeError } from '../../errors.ts';
+import { memberOfVoter, voterIdOf } from '../../ids.ts';
+import type { MemberId, VoterId } from '../../ids.ts';
+import type { CellState } from '../../model/cell.ts';
+import type { AppliedEntry, Command, EntryData } from '../commands.ts';
+import { parseCommand } from '../command-schema.ts';
+import type { LeaderLog, LedgerStatus, Proposed } from '../replicated-log.ts';
+import { refuseProposal } from './authority.ts';
+import { deferWithin, pause } from './deadline.ts';
+import { FeedClient } from './feed-client.ts';
+import { FeedServer } from './feed-server.ts';
+import type { FeedStatus } from './feed-server.ts';
+import type { LedgerNodeOptions } from './ports.ts';
+import { Replica } from './replica.ts';
+import { Voter } from './voter.ts';
+
+const RETRY_MS = 60;
+/** Longest wait for one answer of a leader: a stopped one must not eat the caller's whole deadline. */
+const LEADER_ANSWER_MS = 4_000;
+
+/** The ledger, as one member holds it. */
+export class LedgerNode implements LeaderLog {
+  readonly voterId: VoterId;
+  readonly #options: LedgerNodeOptions;
+  readonly #replica: Replica;
+  readonly #voter: Voter;
+  readonly #feedServer: FeedServer;
+  readonly #feedClient: FeedClient;
+  readonly #statusListeners = new Set<(status: LedgerStatus) => void>();
+  #feedStatus: FeedStatus | null = null;
+  #shownStatus = '';
+  #isStopped = false;
+
+  /** `initial` is the state before anything was heard: an empty cell of the right name and cluster. */
+  constructor(options: LedgerNodeOptions, initial: CellState) {
+    this.#options = options;
+    this.voterId = voterIdOf(options.self, options.store.storeUuid);
+    this.#replica = new Replica(initial);
+    this.#voter = new Voter(this.voterId, options, this.#replica, () => this.#statusChanged());
+    this.#feedServer = new FeedServer(options.mesh, options.world, { replica: this.#replica, status: () => this.#feedStatusToServe() });
+    this.#feedClient = new FeedClient(options.mesh, options.world, this.#replica, () => this.#feedCandidates(), (status) => this.#feedHeard(status));
+    this.#replica.subscribe(() => this.#feedServer.push());
+    options.mesh.serve('propose', (from, body) => this.#servePropose(from, body));
+    options.mesh.serve('readIndex', () => this.#serveReadIndex());
+  }
+
+  start(): void {
+    this.#voter.start();
+    this.#followUnlessMember();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#feedClient.setWanted(false);
+    this.#feedServer.stop();
+    this.#voter.stop();
+  }
+
+  // ---------------------------------------------------------------- ReplicatedLog
+
+  async propose(command: Command, options: { readonly timeoutMs: number; readonly appliedHere?: boolean }): Promise<Proposed> {
+    const data: EntryData = { command, at: this.#options.world.clock.wallTime(), by: this.#options.self };
+    const proposed = await this.#withLeader(options.timeoutMs, `propose ${command.kind}`, async (leader, remainingMs) => {
+      if (leader !== this.#options.self) {
+        return (await this.#options.mesh.request(leader, 'propose', data, { timeoutMs: Math.min(remainingMs, LEADER_ANSWER_MS) })) as Proposed;
+      }
+      return await this.#voter.propose(data, remainingMs);
+    });
+    if (options.appliedHere === true) await this.waitApplied(proposed.index, options.timeoutMs);
+    return proposed;
+  }
+
+  async readFresh(options: { readonly timeoutMs: number }): Promise<CellState> {
+    const index = await this.#withLeader(options.timeoutMs, 'read the ledger', async (leader, remainingMs) => {
+      if (leader === this.#options.self) return await this.#voter.readIndex(true);
+      const answer = await this.#options.mesh.request(leader, 'readIndex', {}, { timeoutMs: Math.min(remainingMs, LEADER_ANSWER_MS) });
+      return typeof answer === 'number' ? answer : null;
+    });
+    await this.waitApplied(index, options.timeoutMs);
+    return this.#replica.state;
+  }
+
+  /** Resolves when this member has applied `index`. */
+  async waitApplied(index: number, timeoutMs: number): Promise<void> {
+    if (index <= this.#replica.index) return;
+    let forget = (): void => {};
+    const deferred = deferWithin<void>(this.#options.world.timers, timeoutMs, `apply ledger entry ${index} here`, () => forget());
+    forget = this.#replica.whenApplied(index, () => deferred.resolve());
+    await deferred.promise;
+  }
+
+  state(): CellState {
+    return this.#replica.state;
+  }
+
+  subscribe(listener: (entry: AppliedEntry | null) => void): () => void {
+    return this.#replica.subscribe(listener);
+  }
+
+  onStatus(listener: (status: LedgerStatus) => void): () => void {
+    this.#statusListeners.add(listener);
+    return () => this.#statusListeners.delete(listener);
+  }
+
+  status(): LedgerStatus {
+    const raft = this.#voter.status();
+    const isMember = this.#voter.isMember();
+    const conf = isMember || this.#feedStatus === null ? raft.conf : this.#feedStatus.conf;
+    const role = !isMember ? 'subscriber' : raft.role === 'preCandidate' ? 'candidate' : raft.conf.learners.includes(this.voterId) ? 'learner' : raft.role;
+    const leader = isMember ? (raft.leader === null ? null : memberOfVoter(raft.leader as VoterId)) : (this.#feedStatus?.leader ?? null);
+    return {
+      member: this.#options.self, role, leader,
+      term: isMember ? raft.term : (this.#feedStatus?.term ?? 0),
+      appliedIndex: this.#replica.index,
+      commitIndex: Math.max(raft.commit, this.#replica.index),
+      voters: conf.voters as readonly VoterId[],
+      learners: conf.learners as readonly VoterId[],
+      matchIndex: Object.fromEntries(raft.peers.map((peer) => [peer.id, peer.match])),
+    };
+  }
+
+  // ---------------------------------------------------------------- LeaderLog
+
+  async confirmLeadership(): Promise<boolean> {
+    const { term, role, isTermCommitted } = this.#voter.status();
+    if (role !== 'leader' || !isTermCommitted) return false;
+    const index = await this.#voter.readIndex(false);
+    const now = this.#voter.status();
+    return index !== null && now.role === 'leader' && now.term === term;
+  }
+
+  async changeVoters(change: { readonly kind: 'addLearner' | 'promote' | 'remove'; readonly voter: VoterId; readonly witness: boolean }, options: { readonly timeoutMs: number }): Promise<boolean> {
+    const { kind, voter: id } = change;
+    return await this.#voter.changeConf(kind === 'addLearner' ? { kind, id, isWitness: change.witness } : { kind, id }, options.timeoutMs);
+  }
+
+  /** Whether this member leads and has committed in its term, and since when by the world's clock. */
+  raftStatus(): ReturnType<Voter['status']> {
+    return this.#voter.status();
+  }
+
+  /** Hands leadership to another voter, for an orderly stop. */
+  transferLeadership(to: VoterId): boolean {
+    return this.#voter.transferLeadership(to);
+  }
+
+  // ---------------------------------------------------------------- inside
+
+  /** Asks whoever leads until it answers; `attempt` answers null when it does not lead (any more). */
+  async #withLeader<Value>(timeoutMs: number, what: string, attempt: (leader: MemberId, remainingMs: number) => Promise<Value | null>): Promise<Value> {
+    const { clock, timers } = this.#options.world;
+    const deadlineAtMs = clock.nowMs() + timeoutMs;
+    let lastError: unknown = null;
+    while (!this.#isStopped) {
+      const remainingMs = deadlineAtMs - clock.nowMs();
+      if (remainingMs <= 0) break;
+      const { leader } = this.status();
+      if (leader !== null) {
+        try {
+          const value = await attempt(leader, remainingMs);
+          if (value !== null) return value;
+        } catch (error) {
+          if (!(error instanceof ClusterError) || !error.retryable) throw error;
+          lastError = error;
+        }
+      }
+      await pause(timers, Math.min(RETRY_MS * (0.5 + this.#options.world.chance.next()), Math.max(1, deadlineAtMs - clock.nowMs())));
+    }
+    if (this.#isStopped) throw new ClusterError('LedgerStopped', 'this member of the ledger has stopped', { retryable: false });
+    const code = lastError instanceof ClusterError && lastError.code !== 'PeerUnreachable' ? 'LedgerTimeout' : 'NoLeader';
+    throw new ClusterError(code, `could not ${what} within ${Math.round(timeoutMs)} ms`, { retryable: true, cause: lastError ?? undefined });
+  }
+
+  async #servePropose(from: MemberId, body: unknown): Promise<Proposed> {
+    const data = parseProposal(body);
+    const refusal = refuseProposal(this.#replica.state, this.#options.self, from, data.command);
+    if (refusal !== null) throw new ClusterError('NotAuthorised', refusal, { retryable: false });
+    const proposed = this.#voter.propose({ ...data, by: from }, LEADER_ANSWER_MS);
+    if (proposed === null) throw notLeader(this.status().leader);
+    return await proposed;
+  }
+
+  async #serveReadIndex(): Promise<number> {
+    const index = await this.#voter.readIndex(true);
+    if (index === null) throw notLeader(this.status().leader);
+    return index;
+  }
+
+  #statusChanged(): void {
+    this.#followUnlessMember();
+    this.#feedServer.push();
+    this.#tellStatus();
+  }
+
+  #tellStatus(): void {
+    const status = this.status();
+    const shown = `${status.role} ${status.term} ${status.leader} ${status.voters.join()} ${status.learners.join()}`;
+    if (shown === this.#shownStatus) return;
+    this.#shownStatus = shown;
+    this.#options.world.log.write({ event: 'ledgerStatus', role: status.role, term: status.term, leader: status.leader, voters: status.voters, index: status.appliedIndex });
+    for (const listener of this.#statusListeners) listener(status);
+  }
+
+  /** A member of the configuration that hears no leader also listens to others: it may have been removed meanwhile. */
+  #followUnlessMember(): void {
+    const raft = this.#voter.status();
+    this.#feedClient.setWanted(!this.#isStopped && !this.#voter.isMember());
+    if (this.#voter.isMember() && raft.leader === null) this.#askWhetherRemoved();
+  }
+
+  #askedAtMs = -Infinity;
+
+  #askWhetherRemoved(): void {
+    const { clock, timers } = this.#options.world;
+    const waitMs = this.#options.profile.electionMaxMs * 3;
+    if (clock.nowMs() - this.#askedAtMs < waitMs) return;
+    this.#askedAtMs = clock.nowMs();
+    timers.after(waitMs, () => {
+      this.#askedAtMs = -Infinity;
+      if (this.#isStopped || this.#voter.status().leader !== null || !this.#voter.isMember()) return;
+      // Nobody waits for this answer; a failed one is asked again while no leader is heard.
+      void this.#compareConf().finally(() => this.#followUnlessMember());
+    });
+  }
+
+  async #compareConf(): Promise<void> {
+    const candidates = this.#feedCandidates();
+    const member = candidates[Math.floor(this.#options.world.chance.next() * candidates.length)];
+    if (member === undefined) return;
+    try {
+      const status = (await this.#options.mesh.request(member, 'ledger.status', {}, { timeoutMs: 2_000 })) as FeedStatus | null;
+      const isNewer = status !== null && status.term >= this.#voter.status().term && status.applied > this.#replica.index;
+      if (status === null || !isNewer || [...status.conf.voters, ...status.conf.learners].includes(this.voterId)) return;
+      this.#options.world.log.write({ event: 'voterRetired', voter: this.voterId, toldBy: member });
+      this.#voter.retire();
+      this.#followUnlessMember();
+    } catch (error) {
+      this.#options.world.log.write({ event: 'ledgerStatusUnknown', member, error: describeError(error) });
+    }
+  }
+
+  #feedHeard(status: FeedStatus): void {
+    this.#feedStatus = status;
+    this.#tellStatus();
+  }
+
+  #feedStatusToServe(): FeedStatus | null {
+    const raft = this.#voter.status();
+    if (!this.#voter.isMember() || raft.leader === null) return null;
+    return { applied: this.#replica.index, term: raft.term, leader: memberOfVoter(raft.leader as VoterId), conf: raft.conf };
+  }
+
+  #feedCandidates(): readonly MemberId[] {
+    const known = this.#feedStatus?.conf.voters.map((voter) => memberOfVoter(voter as VoterId)) ?? [];
+    const all = [...new Set([...known, ...this.#options.seeds()])].filter((member) => member !== this.#options.self);
+    const connected = all.filter((member) => this.#options.mesh.isConnected(member));
+    return connected.length > 0 ? connected : all;
+  }
+}
+
+const notLeader = (leader: MemberId | null): ClusterError =>
+  new ClusterError('NotLeader', leader === null ? 'no leader is known here' : `the leader is ${leader}`, { retryable: true });
+
+function parseProposal(body: unknown): EntryData {
+  const data = body as Partial<EntryData> | null;
+  if (typeof data !== 'object' || data === null || typeof data.at !== 'string' || data.at.length > 40 || typeof data.by !== 'string') {
+    throw new ClusterError('InvalidRequest', 'a proposal needs a command, a time and a proposer', { retryable: false });
+  }
+  const command = parseCommand(data.command);
+  if (command.kind === 'invalid') throw new ClusterError('InvalidRequest', `the proposed command is malformed: ${command.message}`, { retryable: false });
+  return { command: command.value, at: data.at, by: data.by };
+}

@@ -1,0 +1,265 @@
+/**
+ * How does the pure Raft machine act? The loop that saves, sends, applies and answers, in the order that `Ready` demands.
+ *
+ * One turn at a time: what a turn must keep is durable before any of its messages leaves. Inputs that arrive while a
+ * turn is being saved gather for the next one, which is what batches proposals under load.
+ */
+import { ClusterError } from '../../errors.ts';
+import { parseMemberId, memberOfVoter } from '../../ids.ts';
+import type { MemberId, VoterId } from '../../ids.ts';
+import type { Timer } from '../../world.ts';
+import type { ApplyResult, EntryData } from '../commands.ts';
+import type { Proposed } from '../replicated-log.ts';
+import { Raft } from '../raft/raft.ts';
+import type { RaftStatus } from '../raft/status.ts';
+import type { ConfChange, HardState, Message, Ready } from '../raft/types.ts';
+import { EMPTY_STORE } from '../raft/options.ts';
+import { deferWithin } from './deadline.ts';
+import type { Deferred } from './deadline.ts';
+import type { LedgerNodeOptions } from './ports.ts';
+import type { Replica } from './replica.ts';
+import { SnapshotReceiver, splitSnapshot } from './snapshot-chunks.ts';
+
+const SNAPSHOT_EVERY = 2_000;
+
+interface ProposalWaiter {
+  readonly term: number;
+  readonly deferred: Deferred<Proposed>;
+}
+
+/** Drives one Raft member. Every member of the mesh has one; outside the configuration it only waits to be added. */
+export class Voter {
+  readonly id: VoterId;
+  readonly #options: LedgerNodeOptions;
+  readonly #replica: Replica;
+  readonly #raft: Raft;
+  readonly #onChange: () => void;
+  readonly #receiver = new SnapshotReceiver();
+  readonly #proposals = new Map<number, ProposalWaiter>();
+  #unsavedHardState: HardState | null = null;
+  #isPumping = false;
+  #isStopped = false;
+  #tickTimer: Timer | null = null;
+  #heartbeatMs: number;
+  #lastSnapshotIndex: number;
+  #isRetired = false;
+
+  constructor(id: VoterId, options: LedgerNodeOptions, replica: Replica, onChange: () => void) {
+    this.id = id;
+    this.#options = options;
+    this.#replica = replica;
+    this.#onChange = onChange;
+    const { loaded } = options.store;
+    const profile = options.profile;
+    this.#heartbeatMs = profile.heartbeatMs;
+    const snapshot = loaded.kind === 'loaded' ? loaded.snapshot : null;
+    if (snapshot !== null) replica.install(snapshot.index, snapshot.term, snapshot.data);
+    this.#lastSnapshotIndex = snapshot?.index ?? 0;
+    this.#raft = new Raft({
+      id,
+      random: () => options.world.chance.next(),
+      heartbeatTicks: 1,
+      electionTicks: Math.max(2, Math.round(profile.electionMinMs / profile.heartbeatMs)),
+      stored: loaded.kind === 'loaded'
+        ? { ...EMPTY_STORE, hardState: loaded.hardState, snapshot: loaded.snapshot, entries: loaded.entries, applied: loaded.snapshot?.index ?? 0 }
+        : EMPTY_STORE,
+    });
+  }
+
+  start(): void {
+    this.#options.mesh.onMessage('ledger', (from, frame) => this.#receive(from, frame));
+    this.#scheduleTick();
+    this.#kick();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#tickTimer?.cancel();
+    for (const { deferred } of this.#proposals.values()) deferred.reject(stopped());
+    this.#proposals.clear();
+  }
+
+  status(): RaftStatus {
+    return this.#raft.status();
+  }
+
+  /** Whether the configuration that this member knows names it. */
+  isMember(): boolean {
+    const { conf } = this.#raft.status();
+    return !this.#isRetired && (conf.voters.includes(this.id) || conf.learners.includes(this.id));
+  }
+
+  /** Told by others that a committed configuration leaves this member out: it falls silent for good. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#tickTimer?.cancel();
+    this.#onChange();
+  }
+
+  /** Proposes as leader; null when this member does not lead. Resolves when applied here. */
+  propose(data: EntryData, timeoutMs: number): Promise<Proposed> | null {
+    const outcome = this.#raft.propose(data);
+    if (outcome.kind === 'rejected') {
+      if (outcome.reason === 'overloaded') throw new ClusterError('LedgerOverloaded', 'the ledger has too much uncommitted work', { retryable: true });
+      return null;
+    }
+    const deferred = deferWithin<Proposed>(this.#options.world.timers, timeoutMs, `commit ledger entry ${outcome.index}`, () => {
+      this.#proposals.delete(outcome.index);
+    });
+    this.#proposals.get(outcome.index)?.deferred.reject(lost());
+    this.#proposals.set(outcome.index, { term: outcome.term, deferred });
+    this.#kick();
+    return deferred.promise;
+  }
+
+  /** Resolves with the index that a fresh read must have applied; with null when this member does not lead. */
+  readIndex(immediate: boolean): Promise<number | null> {
+    return new Promise((resolve) => {
+      const outcome = this.#raft.readIndex(resolve, { immediate });
+      if (outcome.kind === 'rejected') resolve(null);
+      else this.#kick();
+    });
+  }
+
+  /** Resolves when the change is committed; false when it was refused or lost. */
+  async changeConf(change: ConfChange, timeoutMs: number): Promise<boolean> {
+    const outcome = this.#raft.proposeConfChange(change);
+    if (outcome.kind === 'rejected') return false;
+    const deferred = deferWithin<Proposed>(this.#options.world.timers, timeoutMs, 'commit a change of voters', () => {
+      this.#proposals.delete(outcome.index);
+    });
+    this.#proposals.set(outcome.index, { term: outcome.term, deferred });
+    this.#kick();
+    try {
+      await deferred.promise;
+      return true;
+    } catch (error) {
+      if (error instanceof ClusterError) return false;
+      throw error;
+    }
+  }
+
+  transferLeadership(to: VoterId): boolean {
+    const outcome = this.#raft.transferLeadership(to);
+    this.#kick();
+    return outcome.kind === 'started';
+  }
+
+  #receive(from: MemberId, frame: unknown): void {
+    if (this.#isStopped || this.#isRetired) return;
+    const message = this.#receiver.accept(from, frame);
+    if (message === null) return;
+    const sender = typeof message === 'object' && message !== null && 'from' in message ? message.from : null;
+    // A member speaks for itself only: the mesh has proven who it is.
+    if (typeof sender !== 'string' || memberOfVoter(sender as VoterId) !== from) return;
+    const outcome = this.#raft.step(message);
+    if (outcome.kind === 'rejected' && outcome.reason !== 'misaddressed') {
+      this.#options.world.log.write({ event: 'ledgerMessageRefused', from, reason: outcome.reason, detail: outcome.detail });
+    }
+    this.#kick();
+  }
+
+  #scheduleTick(): void {
+    this.#tickTimer = this.#options.world.timers.after(this.#heartbeatMs, () => {
+      if (this.#isStopped || this.#isRetired) return;
+      this.#raft.tick();
+      this.#scheduleTick();
+      this.#kick();
+    });
+  }
+
+  #kick(): void {
+    if (this.#isPumping || this.#isStopped) return;
+    this.#isPumping = true;
+    // Whoever fails here reports through onFatal, so the promise has no other listener.
+    void this.#pump();
+  }
+
+  async #pump(): Promise<void> {
+    try {
+      // Lets everything that arrives in this turn of the event loop into one batch.
+      await Promise.resolve();
+      while (!this.#isStopped && this.#raft.hasReady()) {
+        const ready = this.#raft.ready();
+        await this.#save(ready);
+        if (this.#isStopped) return;
+        for (const message of ready.messages) this.#send(message);
+        this.#apply(ready);
+        this.#raft.advance(ready);
+        if (ready.softState !== null || ready.conf !== null) this.#onChange();
+      }
+      await this.#snapshotIfDue();
+    } catch (error) {
+      this.#isStopped = true;
+      this.#options.onFatal(error);
+    } finally {
+      this.#isPumping = false;
+    }
+    if (!this.#isStopped && this.#raft.hasReady()) this.#kick();
+  }
+
+  async #save(ready: Ready): Promise<void> {
+    this.#unsavedHardState = ready.hardState ?? this.#unsavedHardState;
+    // A commit index alone may be forgotten in a crash, so it waits for the next write that must be durable.
+    if (!ready.mustSync) return;
+    const hardState = this.#unsavedHardState;
+    this.#unsavedHardState = null;
+    await this.#options.store.save({
+      ...(hardState === null ? {} : { hardState }),
+      ...(ready.snapshot === null ? {} : { snapshot: ready.snapshot }),
+      ...(ready.entries.length === 0 ? {} : { entries: ready.entries }),
+    });
+  }
+
+  #send(message: Message): void {
+    const to = memberOfVoter(message.to as VoterId);
+    if (message.kind === 'snapshot') {
+      const isDelivered = splitSnapshot(message).every((frame) => this.#options.mesh.send(to, 'ledger', frame));
+      this.#raft.reportSnapshot(message.to, isDelivered);
+      return;
+    }
+    if (!this.#options.mesh.send(to, 'ledger', message)) this.#raft.reportUnreachable(message.to);
+  }
+
+  #apply(ready: Ready): void {
+    if (ready.snapshot !== null) {
+      this.#replica.install(ready.snapshot.index, ready.snapshot.term, ready.snapshot.data);
+      this.#lastSnapshotIndex = Math.max(this.#lastSnapshotIndex, ready.snapshot.index);
+    }
+    for (const entry of ready.committedEntries) {
+      const data = entry.kind === 'command' ? (entry.data as EntryData) : null;
+      const result = this.#replica.applyEntry({ index: entry.index, term: entry.term, data });
+      this.#answer(entry.index, entry.term, result ?? { kind: 'applied' });
+    }
+    for (const { context, index } of ready.readStates) (context as (index: number | null) => void)(index);
+    for (const context of ready.abortedReads) (context as (index: number | null) => void)(null);
+  }
+
+  #answer(index: number, term: number, result: ApplyResult): void {
+    const waiter = this.#proposals.get(index);
+    if (waiter === undefined) return;
+    this.#proposals.delete(index);
+    if (waiter.term === term) waiter.deferred.resolve({ index, result });
+    else waiter.deferred.reject(lost());
+  }
+
+  /** Compacts the log once enough was applied. The state must be Raft's own: a feed may be ahead of it for a moment. */
+  async #snapshotIfDue(): Promise<void> {
+    const every = this.#options.snapshotEvery ?? SNAPSHOT_EVERY;
+    const { applied } = this.#raft.status();
+    if (applied - this.#lastSnapshotIndex < every || applied !== this.#replica.index) return;
+    const snapshot = this.#raft.makeSnapshot(applied, this.#replica.encode());
+    if (snapshot === null) return;
+    this.#lastSnapshotIndex = applied;
+    await this.#options.store.save({ snapshot, compactTo: snapshot.index });
+    this.#raft.compact(snapshot);
+  }
+}
+
+const lost = (): ClusterError => new ClusterError('LedgerTimeout', 'the entry was replaced by another leader\'s', { retryable: true });
+const stopped = (): ClusterError => new ClusterError('LedgerStopped', 'this member of the ledger has stopped', { retryable: false });
+
+/** Throws unless the text names a voter whose member part is well formed. */
+export function memberOfVoterText(text: string): MemberId {
+  return parseMemberId(memberOfVoter(text as VoterId));
+}

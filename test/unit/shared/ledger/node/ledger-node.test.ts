@@ -1,0 +1,259 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseCellId, parseMemberId, voterIdOf } from '../../../../../shared/ids.ts';
+import type { MemberId } from '../../../../../shared/ids.ts';
+import { LedgerNode } from '../../../../../shared/ledger/node/ledger-node.ts';
+import type { LedgerSave, LedgerStore, LoadedLedger } from '../../../../../shared/ledger/node/ports.ts';
+import type { ConfState, Entry, HardState, Snapshot } from '../../../../../shared/ledger/raft/types.ts';
+import { encodeSnapshot, hashState } from '../../../../../shared/ledger/snapshot.ts';
+import { DEFAULT_PARAMETERS, emptyCell } from '../../../../../shared/model/cell.ts';
+import { TIMING_PROFILES } from '../../../../../shared/model/timing.ts';
+import { uuid } from '../../../../../shared/random.ts';
+import { VirtualNetwork } from '../../../../support/virtual-mesh.ts';
+import { VirtualWorld } from '../../../../support/virtual-world.ts';
+
+const CLUSTER = '11111111-2222-4333-8444-555555555555';
+const initial = () => emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS);
+
+/** A store in memory that takes time, as a disk does. */
+class MemoryStore implements LedgerStore {
+  readonly storeUuid: string;
+  readonly #world: VirtualWorld;
+  hardState: HardState = { term: 0, vote: null, commit: 0 };
+  snapshot: Snapshot | null = null;
+  entries: Entry[] = [];
+  saves = 0;
+
+  constructor(world: VirtualWorld) {
+    this.#world = world;
+    this.storeUuid = uuid(world.chance);
+  }
+
+  get loaded(): LoadedLedger {
+    if (this.hardState.term === 0 && this.snapshot === null) return { kind: 'fresh' };
+    return { kind: 'loaded', hardState: this.hardState, snapshot: this.snapshot, entries: this.entries };
+  }
+
+  async save(batch: LedgerSave): Promise<void> {
+    this.saves += 1;
+    await new Promise<void>((resolve) => {
+      this.#world.timers.after(2, resolve);
+    });
+    if (batch.snapshot !== undefined) {
+      const { index } = batch.snapshot;
+      this.snapshot = batch.snapshot;
+      this.entries = batch.compactTo === undefined ? [] : this.entries.filter((entry) => entry.index > index);
+    }
+    const first = batch.entries?.[0]?.index;
+    if (batch.entries !== undefined && first !== undefined) this.entries = [...this.entries.filter((entry) => entry.index < first), ...batch.entries];
+    this.hardState = batch.hardState ?? this.hardState;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** A cell of ledger members in one process and virtual time. */
+class Cell {
+  readonly world: VirtualWorld;
+  readonly network: VirtualNetwork;
+  readonly nodes = new Map<MemberId, LedgerNode>();
+  readonly stores = new Map<MemberId, MemoryStore>();
+  readonly members: readonly MemberId[];
+
+  constructor(seed: number, voters: number, others: number) {
+    this.world = new VirtualWorld(seed);
+    this.network = new VirtualNetwork(this.world);
+    this.members = Array.from({ length: voters + others }, (_, at) => parseMemberId(`node-${at + 1}`));
+    for (const member of this.members) this.stores.set(member, new MemoryStore(this.world));
+    const founding = this.members.slice(0, voters);
+    const conf: ConfState = { voters: founding.map((member) => voterIdOf(member, this.store(member).storeUuid)), learners: [], witnesses: [] };
+    for (const member of founding) {
+      this.store(member).hardState = { term: 1, vote: null, commit: 1 };
+      this.store(member).snapshot = { index: 1, term: 1, conf, data: encodeSnapshot(initial()) };
+    }
+    for (const member of this.members) this.start(member);
+  }
+
+  store(member: MemberId): MemoryStore {
+    const store = this.stores.get(member);
+    if (store === undefined) throw new Error(`no store of ${member}`);
+    return store;
+  }
+
+  start(member: MemberId): LedgerNode {
+    const node = new LedgerNode({
+      self: member, world: this.world, mesh: this.network.join(member), store: this.store(member), profile: TIMING_PROFILES.standard,
+      seeds: () => this.members, snapshotEvery: 50,
+      onFatal: (error) => {
+        throw error instanceof Error ? error : new Error(String(error));
+      },
+    }, initial());
+    this.nodes.set(member, node);
+    node.start();
+    return node;
+  }
+
+  stop(member: MemberId): void {
+    this.network.cut(member);
+    this.node(member).stop();
+    this.nodes.delete(member);
+  }
+
+  node(member: MemberId): LedgerNode {
+    const node = this.nodes.get(member);
+    if (node === undefined) throw new Error(`${member} does not run`);
+    return node;
+  }
+
+  leader(): LedgerNode | null {
+    return [...this.nodes.values()].find((node) => node.raftStatus().isTermCommitted) ?? null;
+  }
+
+  async elect(): Promise<LedgerNode> {
+    await this.world.until('a leader', () => this.leader() !== null, 20_000);
+    const leader = this.leader();
+    if (leader === null) throw new Error('no leader');
+    return leader;
+  }
+
+  async finish<Value>(promise: Promise<Value>): Promise<Value> {
+    let isDone = false;
+    const watched = promise.finally(() => {
+      isDone = true;
+    });
+    watched.catch(() => {});
+    await this.world.until('the promise settles', () => isDone, 30_000);
+    return await watched;
+  }
+
+  async setRebuild(member: MemberId, rebuildAfterMs: number): Promise<void> {
+    const { result } = await this.finish(this.node(member).propose({ kind: 'setParameters', change: { rebuildAfterMs } }, { timeoutMs: 10_000 }));
+    assert.is(result.kind, 'applied');
+  }
+
+  converged(): boolean {
+    return new Set([...this.nodes.values()].map((node) => hashState(node.state()))).size === 1;
+  }
+}
+
+const member = (at: number): MemberId => parseMemberId(`node-${at}`);
+const ledger = suite('ledger member');
+
+ledger('commits alone in a cell of one', async () => {
+  const cell = new Cell(1, 1, 0);
+  const leader = await cell.elect();
+  const { result } = await cell.finish(leader.propose({ kind: 'setParameters', change: { rebuildAfterMs: 61_000 } }, { timeoutMs: 5_000 }));
+  assert.is(result.kind, 'applied');
+  assert.is(leader.state().parameters.rebuildAfterMs, 61_000);
+});
+
+ledger('carries a leader\'s command to voters and to subscribers', async () => {
+  const cell = new Cell(2, 3, 2);
+  const leader = await cell.elect();
+  await cell.world.until('feeds open', () => cell.node(member(5)).status().leader !== null, 10_000);
+  await cell.finish(leader.propose({ kind: 'setParameters', change: { rebuildAfterMs: 62_000 } }, { timeoutMs: 5_000 }));
+  await cell.world.until('all members know', () => cell.converged(), 2_000);
+  assert.is(cell.node(member(5)).state().parameters.rebuildAfterMs, 62_000);
+  assert.is(cell.node(member(5)).status().role, 'subscriber');
+});
+
+ledger('refuses what its proposer has no right to propose', async () => {
+  const cell = new Cell(3, 3, 1);
+  await cell.elect();
+  await cell.world.until('feed opens', () => cell.node(member(4)).status().leader !== null, 10_000);
+  try {
+    await cell.finish(cell.node(member(4)).propose({ kind: 'setParameters', change: { rebuildAfterMs: 63_000 } }, { timeoutMs: 3_000 }));
+    assert.unreachable();
+  } catch (error) {
+    assert.match(String(error), /not a member of the cell/);
+  }
+});
+
+ledger('reads fresh through any member', async () => {
+  const cell = new Cell(4, 3, 1);
+  const leader = await cell.elect();
+  await cell.world.until('feed opens', () => cell.node(member(4)).status().leader !== null, 10_000);
+  await cell.finish(leader.propose({ kind: 'setParameters', change: { rebuildAfterMs: 64_000 } }, { timeoutMs: 5_000 }));
+  for (const at of [1, 2, 3, 4]) {
+    const state = await cell.finish(cell.node(member(at)).readFresh({ timeoutMs: 5_000 }));
+    assert.is(state.parameters.rebuildAfterMs, 64_000);
+  }
+});
+
+ledger('goes on after its leader stopped, and takes the leader back', async () => {
+  const cell = new Cell(5, 3, 0);
+  const old = await cell.elect();
+  const oldMember = old.status().member;
+  await cell.finish(old.propose({ kind: 'setParameters', change: { rebuildAfterMs: 65_000 } }, { timeoutMs: 5_000 }));
+  cell.stop(oldMember);
+  const next = await cell.elect();
+  assert.is.not(next.status().member, oldMember);
+  await cell.finish(next.propose({ kind: 'setParameters', change: { rebuildAfterMs: 66_000 } }, { timeoutMs: 5_000 }));
+  cell.start(oldMember);
+  await cell.world.until('the old leader has caught up', () => cell.node(oldMember).state().parameters.rebuildAfterMs === 66_000, 5_000);
+});
+
+ledger('confirms leadership only while a majority answers', async () => {
+  const cell = new Cell(6, 3, 0);
+  const leader = await cell.elect();
+  assert.is(await cell.finish(leader.confirmLeadership()), true);
+  cell.network.cut(leader.status().member);
+  const confirmed = leader.confirmLeadership();
+  assert.is(await cell.finish(confirmed), false);
+});
+
+ledger('brings a member that fell behind a snapshot up to date, voter or subscriber', async () => {
+  const cell = new Cell(7, 3, 1);
+  const leader = await cell.elect();
+  const lagging = cell.members.slice(0, 3).find((other) => other !== leader.status().member) ?? member(1);
+  await cell.world.until('feed opens', () => cell.node(member(4)).status().leader !== null, 10_000);
+  cell.stop(lagging);
+  cell.stop(member(4));
+  for (let round = 0; round < 1_300; round += 1) await cell.setRebuild(leader.status().member, 70_000 + round);
+  cell.start(lagging);
+  cell.start(member(4));
+  await cell.world.until('both have the state', () => cell.converged(), 20_000);
+  assert.is(cell.node(member(4)).state().parameters.rebuildAfterMs, 71_299);
+});
+
+ledger('loses nothing when every member restarts at once', async () => {
+  const cell = new Cell(8, 3, 0);
+  const leader = await cell.elect();
+  for (let round = 0; round < 120; round += 1) await cell.setRebuild(leader.status().member, 80_000 + round);
+  for (const each of cell.members) cell.stop(each);
+  for (const each of cell.members) cell.start(each);
+  const next = await cell.elect();
+  const state = await cell.finish(next.readFresh({ timeoutMs: 5_000 }));
+  assert.is(state.parameters.rebuildAfterMs, 80_119);
+});
+
+ledger('commits proposals that arrive together in few writes', async () => {
+  const cell = new Cell(9, 3, 0);
+  const leader = await cell.elect();
+  const store = cell.store(leader.status().member);
+  const before = store.saves;
+  const many = Array.from({ length: 100 }, async (_, at) => await leader.propose({ kind: 'setParameters', change: { rebuildAfterMs: 90_000 + at } }, { timeoutMs: 5_000 }));
+  await cell.finish(Promise.all(many));
+  assert.ok(store.saves - before < 20, `${store.saves - before} writes for 100 proposals`);
+});
+
+ledger('adds a voter through the log, and takes one away', async () => {
+  const cell = new Cell(10, 3, 1);
+  const leader = await cell.elect();
+  const joining = cell.node(member(4)).voterId;
+  assert.is(await cell.finish(leader.changeVoters({ kind: 'addLearner', voter: joining, witness: false }, { timeoutMs: 5_000 })), true);
+  await cell.world.until('the learner takes part', () => cell.node(member(4)).status().role === 'learner', 5_000);
+  await cell.world.until('the learner has caught up', () => (leader.status().matchIndex[joining] ?? 0) >= leader.status().appliedIndex, 5_000);
+  assert.is(await cell.finish(leader.changeVoters({ kind: 'promote', voter: joining, witness: false }, { timeoutMs: 5_000 })), true);
+  assert.is(leader.status().voters.length, 4);
+  const leaving = [...cell.nodes.values()].find((node) => node !== leader && node.voterId !== joining);
+  assert.ok(leaving);
+  assert.is(await cell.finish(leader.changeVoters({ kind: 'remove', voter: leaving.voterId, witness: false }, { timeoutMs: 5_000 })), true);
+  await cell.world.until('the removed one subscribes', () => leaving.status().role === 'subscriber', 30_000);
+  await cell.setRebuild(leader.status().member, 99_000);
+  await cell.world.until('the removed one still hears', () => leaving.state().parameters.rebuildAfterMs === 99_000, 5_000);
+});
+
+ledger.run();
