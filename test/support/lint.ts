@@ -9,6 +9,7 @@
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import type { Totals } from './report.ts';
 import { conclude } from './run.ts';
 
@@ -37,7 +38,7 @@ async function run(check: Check): Promise<Totals> {
   });
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   process.stdout.write(`${how === undefined ? 'ok  ' : 'FAIL'} ${check.name}  (${how ?? '1 passed'}, ${seconds} s)\n`);
-  if (how !== undefined) process.stdout.write(`${output.trim()}\n`);
+  if (how !== undefined) process.stdout.write(`${stripVTControlCharacters(output).trim()}\n`);
   return { passed: how === undefined ? 1 : 0, failed: how === undefined ? 0 : 1, skipped: 0 };
 }
 
