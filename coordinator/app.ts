@@ -1,0 +1,22 @@
+/**
+ * What does the coordinator answer over HTTP? The EC2 endpoint at `/`, and whatever is mounted at `/v1`.
+ */
+import { Hono } from 'hono';
+import { createEndpoint } from './ec2/endpoint.ts';
+import type { Ports } from './ports.ts';
+
+/** Parts of the app that are made elsewhere. */
+export interface AppParts {
+  /** The REST interface, with paths relative to `/v1`. It authenticates by itself (auth/verify-signature.ts). */
+  readonly rest?: Hono;
+}
+
+/** The whole app, without a socket: `app.fetch` serves it, `app.request` tests it. */
+export function createApp(ports: Ports, parts: AppParts = {}): Hono {
+  const app = new Hono();
+  const endpoint = createEndpoint(ports);
+  app.on(['GET', 'POST'], '/', (c) => endpoint(c.req.raw));
+  if (parts.rest !== undefined) app.route('/v1', parts.rest);
+  app.notFound((c) => c.text('There is nothing here: the EC2 endpoint is at /.\n', 404));
+  return app;
+}

@@ -1,0 +1,67 @@
+/**
+ * Which instances may this account see and touch? Its own. Those of others do not exist for it.
+ */
+import { isInstanceId } from '../../shared/ids.ts';
+import type { InstanceId } from '../../shared/ids.ts';
+import type { CellState } from '../../shared/model/cell.ts';
+import type { InstanceRecord } from '../../shared/model/instance.ts';
+import { Ec2Error, shortened } from './errors.ts';
+
+/** How many unknown ids a message names. */
+const NAMED_MAX = 10;
+
+/** All instances of an account, in the order they were launched. */
+export function ownInstances(state: CellState, account: string): readonly InstanceRecord[] {
+  const own: InstanceRecord[] = [];
+  for (const instance of state.instances.values()) if (instance.environment === account) own.push(instance);
+  return own.toSorted(byLaunch);
+}
+
+/** The instances with these ids, each once, in the order of the ids. Throws `InvalidInstanceID.Malformed` or `.NotFound`. */
+export function findInstances(state: CellState, account: string, ids: readonly string[]): readonly InstanceRecord[] {
+  const found: InstanceRecord[] = [];
+  const missing: string[] = [];
+  for (const id of new Set(ids)) {
+    const instance = state.instances.get(asInstanceId(id));
+    if (instance === undefined || instance.environment !== account) missing.push(id);
+    else found.push(instance);
+  }
+  if (missing.length > 0) {
+    const named = missing.slice(0, NAMED_MAX).join(', ');
+    throw new Ec2Error('InvalidInstanceID.NotFound', missing.length === 1 ? `The instance ID '${named}' does not exist` : `The instance IDs '${named}' do not exist`);
+  }
+  return found;
+}
+
+/** One instance by id. Throws as {@link findInstances}. */
+export function findInstance(state: CellState, account: string, id: string): InstanceRecord {
+  const [instance] = findInstances(state, account, [id]);
+  if (instance === undefined) throw new Ec2Error('InvalidInstanceID.NotFound', `The instance ID '${shortened(id)}' does not exist`);
+  return instance;
+}
+
+function asInstanceId(id: string): InstanceId {
+  if (!isInstanceId(id)) throw new Ec2Error('InvalidInstanceID.Malformed', `Invalid id: "${shortened(id)}"`);
+  return id;
+}
+
+/** A key that sorts instances as they were launched; ids of one request are drawn in ascending order. */
+export function launchKey(instance: InstanceRecord): string {
+  return `${String(instance.launchIndex).padStart(16, '0')}/${instance.id}`;
+}
+
+function byLaunch(a: InstanceRecord, b: InstanceRecord): number {
+  return a.launchIndex - b.launchIndex || (a.id < b.id ? -1 : 1);
+}
+
+/** The place of each instance within its reservation (EC2's AMI launch index). `instances` are sorted by launch. */
+export function launchPlaces(instances: readonly InstanceRecord[]): ReadonlyMap<InstanceId, number> {
+  const places = new Map<InstanceId, number>();
+  const counts = new Map<string, number>();
+  for (const instance of instances) {
+    const place = counts.get(instance.reservation) ?? 0;
+    places.set(instance.id, place);
+    counts.set(instance.reservation, place + 1);
+  }
+  return places;
+}
