@@ -273,14 +273,18 @@ export class Cluster {
       if (!member.raft.hasReady()) return;
       member.turn = { ready: member.raft.ready(), done: 0 };
     }
-    const phases =
-      this.#options.loopFault === 'sendsBeforeSaving'
-        ? [this.#send, this.#saveEntries, this.#saveHardState, this.#apply]
-        : [this.#saveEntries, this.#saveHardState, this.#send, this.#apply];
+    const save = [
+      (ready: Ready): void => this.#saveEntries(member, ready),
+      (ready: Ready): void => this.#saveHardState(member, ready),
+    ];
+    const send = (ready: Ready): void => this.#send(ready);
+    const apply = (ready: Ready): void => this.#apply(member, ready);
+    const isHasty = this.#options.loopFault === 'sendsBeforeSaving';
+    const phases = isHasty ? [send, ...save, apply] : [...save, send, apply];
     const { turn } = member;
     while (turn.done < phases.length) {
       if (this.#random() < this.#weather.slowDisk) return;
-      phases[turn.done]?.call(this, member, turn.ready);
+      phases[turn.done]?.(turn.ready);
       turn.done += 1;
     }
     member.turn = null;
@@ -312,7 +316,7 @@ export class Cluster {
     if (fault === 'entriesAreNotSaved') disk.hardState = { ...disk.hardState, commit: 0 };
   }
 
-  #send(_: Member, { messages }: Ready): void {
+  #send({ messages }: Ready): void {
     for (const message of messages) this.checks.sends(message);
     this.#flying.push(...messages);
     while (this.#flying.length > FLIGHT_MAX) this.#flying.splice(Math.floor(this.#random() * this.#flying.length), 1);

@@ -102,7 +102,7 @@ export class Lab {
   }
 
   /** The member starts an election that nobody ignores, in a term above that of all `electors`; only they hear of it. */
-  force(id: string, electors: readonly string[], isAllowed = (_: Message): boolean => true): void {
+  force(id: string, electors: readonly string[], isAllowed: (message: Message) => boolean = () => true): void {
     const from = electors.find((each) => each !== id);
     const term = Math.max(...electors.map((each) => this.raft(each).status().term));
     this.raft(id).step({ version: RAFT_VERSION, kind: 'staleTerm', from, to: id, term });

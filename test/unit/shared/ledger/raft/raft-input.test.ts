@@ -92,7 +92,7 @@ input('is taken twice without harm', () => {
   const lab = trio();
   lab.raft('a').propose('x');
   lab.settle();
-  for (const message of [...lab.sent]) lab.raft(message.to).step(message);
+  for (const message of lab.sent) lab.raft(message.to).step(message);
   lab.settle();
   for (const id of ['a', 'b', 'c']) assert.equal(lab.commands(id), ['x']);
   assert.is(lab.raft('a').status().role, 'leader');
@@ -173,13 +173,12 @@ input('shows people where everybody stands', () => {
   lab.elect('a');
   const status = lab.raft('a').status();
   assert.is(status.isTermCommitted, true);
+  for (const { state, lag, recentActive } of status.peers) assert.equal([state, lag, recentActive], ['replicate', 0, true]);
   assert.equal(
-    status.peers.map(({ id, standing, isWitness, match, state, lag, recentActive }) => [
-      ...[id, standing, isWitness, match, state, lag, recentActive],
-    ]),
+    status.peers.map(({ id, standing, isWitness, match }) => [id, standing, isWitness, match]),
     [
-      ['w', 'voter', true, 1, 'replicate', 0, true],
-      ['l', 'learner', false, 1, 'replicate', 0, true],
+      ['w', 'voter', true, 1],
+      ['l', 'learner', false, 1],
     ],
   );
 });

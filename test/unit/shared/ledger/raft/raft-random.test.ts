@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Raft } from '../../../../../shared/ledger/raft/raft.ts';
+import type { Raft } from '../../../../../shared/ledger/raft/raft.ts';
 import type { RaftOptions } from '../../../../../shared/ledger/raft/options.ts';
 import type { MessageOf } from '../../../../../shared/ledger/raft/types.ts';
 import { Cluster, OpenRaft } from './cluster.ts';
