@@ -211,13 +211,20 @@ export class Raft {
     if (progress?.state === 'replicate') progress.becomeProbe();
   }
 
-  /** The transport has delivered a snapshot message to `id`, or failed to. */
+  /**
+   * The transport has delivered a snapshot message to `id` (or queued it for good), or failed to. Installing takes its
+   * time: after a delivery the member is asked again only if it stays silent for an election timeout.
+   */
   reportSnapshot(id: VoterId, isDelivered: boolean): void {
     const progress = this.#progress.get(id);
     if (progress?.state !== 'snapshot') return;
-    if (isDelivered) progress.becomeProbe();
-    else progress.giveUpSnapshot();
-    // The answer, or that to the next heartbeat, tells more; do not send into the dark before.
+    const { electionTicks, limits } = this.#options;
+    if (isDelivered) {
+      progress.snapshotTicks = Math.max(progress.snapshotTicks, limits.snapshotTimeoutTicks - electionTicks);
+      return;
+    }
+    progress.giveUpSnapshot();
+    // The answer to the next heartbeat allows another try; do not send into the dark before.
     progress.isProbeSent = true;
   }
 
@@ -603,7 +610,8 @@ export class Raft {
       if (progress.state !== 'snapshot') continue;
       progress.snapshotTicks += 1;
       if (progress.snapshotTicks < limits.snapshotTimeoutTicks) continue;
-      progress.giveUpSnapshot();
+      // Perhaps only the answer was lost: ask behind the snapshot first; a refusal brings it again.
+      progress.becomeProbe();
       this.#isAppendDue = true;
     }
     if (!this.isQuorumActive()) {

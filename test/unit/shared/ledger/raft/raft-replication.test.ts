@@ -253,6 +253,20 @@ replication('repeats a snapshot that was reported lost, or never answered', () =
   assert.is(count(silent), 2);
 });
 
+replication('does not repeat a delivered snapshot while it is being installed', () => {
+  const lab = lagging();
+  lab.tick(['a', 'b'], 2, (message) => message.kind !== 'snapshot');
+  lab.raft('a').reportSnapshot('c', true);
+  const count = (): number => lab.sent.filter((message) => message.kind === 'snapshot').length;
+  lab.tick(['a', 'b'], ELECTION_TICKS - 2, (message) => message.kind !== 'snapshot');
+  assert.is(count(), 1);
+  lab.raft('c').step(lab.sent.find((message) => message.kind === 'snapshot'));
+  lab.settle((message) => message.kind !== 'appendResponse');
+  lab.tick(['a', 'b'], 4);
+  assert.is(count(), 1, 'only the answer was lost');
+  assert.is(lab.raft('a').status().peers.find((peer) => peer.id === 'c')?.state, 'replicate');
+});
+
 replication('keeps a margin of entries, so a member slightly behind needs no snapshot', () => {
   const lab = trio({ options: { limits: { compactMargin: 3 } } });
   for (let index = 0; index < 5; index += 1) lab.raft('a').propose(index);
