@@ -1,0 +1,197 @@
+/**
+ * Whose lease may be renewed? What a voter does with the renewals that reach it.
+ *
+ *     renewal arrives --> remembered (a hint on every voter)
+ *         on the leader: judged --refuse--> answered at once
+ *                               --grant--> waiting --round begins--> in flight --round confirmed, judged again--> granted
+ *
+ * What must hold (SAFETY.md 4.2): a renewal is granted only after a quorum round of the leader's own term that *began
+ * after the renewal arrived* was answered. So nobody else led when it arrived, and a leader that was replaced without
+ * knowing it grants nothing. One round is in flight at a time; what arrives meanwhile waits for the next one.
+ */
+import type { BootId, MemberId, NodeId } from '../../shared/ids.ts';
+import type { Step } from '../../shared/machine.ts';
+import { fenceWaitOf } from '../../shared/model/cell.ts';
+import type { CellState } from '../../shared/model/cell.ts';
+import { isFenced } from '../../shared/model/node.ts';
+import { TIMING_PROFILES } from '../../shared/model/timing.ts';
+import { Table } from '../../shared/table.ts';
+import { unreachable } from '../../shared/errors.ts';
+import { constantsHash } from '../../shared/wire/lease.ts';
+import type { Grant, LeaseRefusal, Renewal } from '../../shared/wire/lease.ts';
+import { hearRenewal } from './lease-heard.ts';
+import type { HeardNode } from './lease-heard.ts';
+
+/** What a renewal is judged by: the applied state, and what the leader decided but has not yet seen applied. */
+export interface GrantRules {
+  readonly cell: CellState;
+  /** Boots that get no grant, because their end was proposed: see fence.ts. */
+  readonly halted: ReadonlySet<BootId>;
+  /** Least time between the beginnings of two rounds, ms: a round costs a message to every voter. */
+  readonly roundSpacingMs: number;
+  /** A renewal that waits longer than this is worth nothing to its sender (P). */
+  readonly petWindowMs: number;
+}
+
+/** `halted`: no answer at all; the boot's fate is being decided. */
+export type Verdict = { readonly kind: 'grant' } | { readonly kind: 'refuse'; readonly reason: LeaseRefusal } | { readonly kind: 'halted' };
+
+export interface Waiting {
+  readonly renewal: Renewal;
+  /** Where the answer goes. */
+  readonly address: string;
+  readonly arrivedAtMs: number;
+}
+
+export interface GrantorState {
+  readonly self: MemberId;
+  /** The term that this member leads in, null when it does not lead. */
+  readonly term: number | null;
+  readonly heard: Table<NodeId, HeardNode>;
+  readonly waiting: Table<NodeId, Waiting>;
+  /** The round under way: its number and the renewals that arrived before it began. */
+  readonly round: { readonly number: number; readonly renewals: readonly Waiting[] } | null;
+  readonly rounds: number;
+  readonly roundBeganAtMs: number;
+}
+
+export type GrantorEvent = { readonly atMs: number } & (
+  /** Authenticated: `renewal.node` is who sealed it. */
+  | { readonly kind: 'arrived'; readonly renewal: Renewal; readonly address: string }
+  /** The answer to `beginRound`. True only as LeaderLog.confirmLeadership defines it, in the state's own term. */
+  | { readonly kind: 'roundEnded'; readonly round: number; readonly confirmed: boolean }
+  | { readonly kind: 'leads'; readonly term: number | null }
+  | { readonly kind: 'timer' }
+);
+
+export type GrantorEffect =
+  | { readonly kind: 'beginRound'; readonly round: number }
+  | { readonly kind: 'answer'; readonly to: NodeId; readonly address: string; readonly grant: Grant }
+  /** A fresh renewal of the node's current boot came in. `counted`: it may be granted, so the node may live on from here. */
+  | { readonly kind: 'renewalHeard'; readonly node: NodeId; readonly bootId: BootId; readonly counted: boolean }
+  | { readonly kind: 'reportDrift'; readonly node: NodeId; readonly rate: number }
+  /** Two boots renew in one node's name, in turn: a cloned identity (SAFETY.md 5.5). Both are refused. */
+  | { readonly kind: 'reportTwoBoots'; readonly node: NodeId; readonly bootIds: readonly BootId[] };
+
+export function startGrantor(self: MemberId): GrantorState {
+  return { self, term: null, heard: Table.empty(), waiting: Table.empty(), round: null, rounds: 0, roundBeganAtMs: -Infinity };
+}
+
+/** What the rules say of a renewal now. `isDisputed`: two boots use the node's name. */
+export function judgeRenewal(renewal: Renewal, isDisputed: boolean, rules: GrantRules): Verdict {
+  const { cell } = rules;
+  if (renewal.clusterUuid !== cell.clusterUuid || renewal.cell !== cell.cell) return { kind: 'refuse', reason: 'wrongCluster' };
+  const node = cell.nodes.get(renewal.node);
+  // Another boot than the ledger's may be an old one as well as one not yet recorded: it gets nothing, but is not told to die.
+  if (node === undefined || node.phase === 'removed' || node.bootId !== renewal.bootId) return { kind: 'refuse', reason: 'notAdmitted' };
+  if (isFenced(node, renewal.bootId) || node.fenceIntentIndex !== null) return { kind: 'refuse', reason: 'fenced' };
+  if (rules.halted.has(renewal.bootId)) return { kind: 'halted' };
+  if (isDisputed) return { kind: 'refuse', reason: 'notAdmitted' };
+  if (!constantsOf(cell, renewal.node).includes(renewal.constants)) return { kind: 'refuse', reason: 'wrongProfile' };
+  return { kind: 'grant' };
+}
+
+/**
+ * Hashes of the profiles that the node's keeper may pet by: those that the fence wait kept for its boot covers. So an armed keeper
+ * goes on by its old profile after the cell took another one: the ledger never shortens the wait of a running boot.
+ */
+function constantsOf(cell: CellState, node: NodeId): readonly number[] {
+  const fenceWaitMs = fenceWaitOf(cell, node);
+  return Object.values(TIMING_PROFILES).flatMap((profile) => (profile.fenceWaitMs <= fenceWaitMs ? [constantsHash(profile)] : []));
+}
+
+/** When the next `timer` event is due; null when none is. */
+export function grantorWakesAtMs(state: GrantorState, rules: GrantRules): number | null {
+  if (state.term === null || state.round !== null || state.waiting.size === 0) return null;
+  return state.roundBeganAtMs + rules.roundSpacingMs;
+}
+
+export function stepGrantor(state: GrantorState, event: GrantorEvent, rules: GrantRules): Step<GrantorState, GrantorEffect> {
+  switch (event.kind) {
+    case 'arrived':
+      return onArrived(state, event.renewal, event.address, event.atMs, rules);
+    case 'roundEnded':
+      return onRoundEnded(state, event.round, event.confirmed, event.atMs, rules);
+    case 'leads':
+      return onLeads(state, event.term, event.atMs, rules);
+    case 'timer':
+      return beginRound(state, event.atMs, rules);
+    default:
+      return unreachable(event);
+  }
+}
+
+function onArrived(before: GrantorState, renewal: Renewal, address: string, atMs: number, rules: GrantRules): Step<GrantorState, GrantorEffect> {
+  // Only nodes of the ledger are remembered: that bounds the table.
+  if (!rules.cell.nodes.has(renewal.node)) return { state: before, effects: [] };
+  const { heard, isFresh, driftRate, disputedBoots } = hearRenewal(before.heard.get(renewal.node), { renewal, address, arrivedAtMs: atMs });
+  // A replayed, repeated or overtaken datagram says nothing new.
+  if (!isFresh) return { state: before, effects: [] };
+  const state: GrantorState = { ...before, heard: before.heard.set(renewal.node, heard) };
+  const effects: GrantorEffect[] = [];
+  if (driftRate !== null) effects.push({ kind: 'reportDrift', node: renewal.node, rate: driftRate });
+  if (state.term === null) return { state, effects };
+  if (disputedBoots !== null) effects.push({ kind: 'reportTwoBoots', node: renewal.node, bootIds: disputedBoots });
+  const judged = enqueue(state, { renewal, address, arrivedAtMs: atMs }, state.term, rules);
+  const begun = beginRound(judged.state, atMs, rules);
+  return { state: begun.state, effects: [...effects, ...judged.effects, ...begun.effects] };
+}
+
+/** Judges a renewal on the leader: it waits for a round, or is answered at once. */
+function enqueue(state: GrantorState, one: Waiting, term: number, rules: GrantRules): Step<GrantorState, GrantorEffect> {
+  const { renewal, address } = one;
+  const verdict = judgeRenewal(renewal, isDisputed(state, renewal.node, one.arrivedAtMs), rules);
+  const isCurrent = rules.cell.nodes.get(renewal.node)?.bootId === renewal.bootId;
+  const effects: GrantorEffect[] = [];
+  if (isCurrent) effects.push({ kind: 'renewalHeard', node: renewal.node, bootId: renewal.bootId, counted: verdict.kind === 'grant' });
+  if (verdict.kind === 'refuse') effects.push(answer(state, renewal, address, term, verdict.reason, rules));
+  const waiting = verdict.kind === 'grant' ? state.waiting.set(renewal.node, one) : state.waiting;
+  return { state: { ...state, waiting }, effects };
+}
+
+function beginRound(state: GrantorState, atMs: number, rules: GrantRules): Step<GrantorState, GrantorEffect> {
+  const dueAtMs = grantorWakesAtMs(state, rules);
+  if (dueAtMs === null || atMs < dueAtMs) return { state, effects: [] };
+  const number = state.rounds + 1;
+  const round = { number, renewals: [...state.waiting.values()] };
+  return { state: { ...state, round, rounds: number, roundBeganAtMs: atMs, waiting: Table.empty() }, effects: [{ kind: 'beginRound', round: number }] };
+}
+
+function onRoundEnded(before: GrantorState, number: number, confirmed: boolean, atMs: number, rules: GrantRules): Step<GrantorState, GrantorEffect> {
+  const { round, term } = before;
+  if (round === null || round.number !== number || term === null) return { state: before, effects: [] };
+  const effects: GrantorEffect[] = [];
+  for (const { renewal, address, arrivedAtMs } of confirmed ? round.renewals : []) {
+    // Again, because the node's fate may have been decided while the round was under way (S10).
+    const verdict = judgeRenewal(renewal, isDisputed(before, renewal.node, arrivedAtMs), rules);
+    if (verdict.kind === 'grant') effects.push(answer(before, renewal, address, term, 'granted', rules));
+    if (verdict.kind === 'refuse') effects.push(answer(before, renewal, address, term, verdict.reason, rules));
+  }
+  const next = beginRound({ ...before, round: null }, atMs, rules);
+  return { state: next.state, effects: [...effects, ...next.effects] };
+}
+
+/** A new leader asks at once for those that it heard lately: they wait for an answer since the old one fell silent. */
+function onLeads(before: GrantorState, term: number | null, atMs: number, rules: GrantRules): Step<GrantorState, GrantorEffect> {
+  let state: GrantorState = { ...before, term, round: null, waiting: Table.empty() };
+  if (term === null) return { state, effects: [] };
+  const effects: GrantorEffect[] = [];
+  for (const { last } of before.heard.values()) {
+    if (atMs - last.arrivedAtMs >= rules.petWindowMs) continue;
+    const judged = enqueue(state, last, term, rules);
+    state = judged.state;
+    effects.push(...judged.effects);
+  }
+  const begun = beginRound(state, atMs, rules);
+  return { state: begun.state, effects: [...effects, ...begun.effects] };
+}
+
+function answer(state: GrantorState, renewal: Renewal, address: string, term: number, status: Grant['status'], rules: GrantRules): GrantorEffect {
+  const constants = constantsHash(TIMING_PROFILES[rules.cell.parameters.profile]);
+  const grant: Grant = { kind: 'grant', nonce: renewal.nonce, term, leader: state.self, status, constants };
+  return { kind: 'answer', to: renewal.node, address, grant };
+}
+
+function isDisputed(state: GrantorState, node: NodeId, atMs: number): boolean {
+  return atMs < (state.heard.get(node)?.disputedUntilMs ?? -Infinity);
+}
