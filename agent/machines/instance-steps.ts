@@ -100,10 +100,12 @@ function startingStep(view: InstanceView, domain: ObservedDomain | undefined): I
 function runningStep(view: InstanceView, domain: ObservedDomain | undefined): InstanceStep {
   if (domain === undefined) {
     if (view.endedAs === 'shutdown') return afterDomain(view, 'guestStopped', 'the guest shut itself down');
+    if (view.instance.restarting) return afterDomain(view, 'asked', 'stopped to be started again');
     return afterDomain(view, 'domainLost', view.endedAs === 'crashed' ? 'the guest crashed' : 'the domain is gone');
   }
   if (domain.state === 'gone') return wait('the domain waits for its I/O');
   if (domain.state === 'crashed' || domain.state === 'shutdown') return { kind: 'destroyDomain', reason: `the guest ended (${domain.state})` };
+  if (view.instance.restarting) return stoppingStep(view, domain);
   if (domain.state === 'paused') return { kind: 'unpauseDomain' };
   return settled;
 }
@@ -112,7 +114,7 @@ function stoppingStep(view: InstanceView, domain: ObservedDomain | undefined): I
   if (domain === undefined) return afterDomain(view, 'asked', 'stopped as asked');
   if (domain.state === 'gone') return wait('the domain waits for its I/O');
   if (domain.state === 'crashed' || domain.state === 'shutdown') return { kind: 'destroyDomain', reason: 'the guest has shut down' };
-  const isForced = view.instance.reason?.code === 'Client.ForcedStop';
+  const isForced = view.instance.stopForced;
   if (isForced || domain.state !== 'running') return { kind: 'destroyDomain', reason: isForced ? 'a forced stop was asked for' : `the domain is ${domain.state}` };
   if (view.stoppingForMs === null) return { kind: 'shutdownDomain' };
   return view.stoppingForMs < SHUTDOWN_WAIT_MS ? wait('the guest is shutting down') : { kind: 'destroyDomain', reason: 'the guest did not shut down in time' };

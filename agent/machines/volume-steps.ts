@@ -172,11 +172,15 @@ function servingStep(view: VolumeView, resource: ObservedResource): VolumeStep {
   if (resource.connection === null || resource.connection === 'StandAlone') {
     return peer === undefined || isPeerDead(peer) ? settled : { kind: 'connect' };
   }
+  return expansionStep(view, resource);
+}
+
+/** A replica that holds everything again joins the in-sync set: seen from here, and asked of the other end (SAFETY.md 2.3). */
+function expansionStep({ volume, self }: VolumeView, resource: ObservedResource): VolumeStep {
   const owed = volume.replicas.find((node) => node !== self.node && !volume.inSync.includes(node) && !volume.tainted.includes(node));
   const isComplete = isConnected(resource) && resource.replication === 'Established'
     && resource.disk === 'UpToDate' && resource.peerDisk === 'UpToDate' && resource.outOfSyncBytes === 0;
-  if (owed !== undefined && isComplete) return { kind: 'expand', replica: owed, version: volume.version };
-  return settled;
+  return owed !== undefined && isComplete ? { kind: 'expand', replica: owed, version: volume.version } : settled;
 }
 
 /**
@@ -200,7 +204,9 @@ function secondaryStep(view: VolumeView, resource: ObservedResource): VolumeStep
   if ((resource.connection === null || resource.connection === 'StandAlone') && peer !== undefined && !isPeerDead(peer)) {
     return volume.replicas.length > 1 ? { kind: 'connect' } : settled;
   }
-  return settled;
+  // Nobody holds it: its instance is stopped, and whoever is in sync speaks for it.
+  const isIdle = volume.holder === null && volume.formatted && volume.inSync.includes(view.self.node);
+  return isIdle ? expansionStep(view, resource) : settled;
 }
 
 function removalStep(view: VolumeView): VolumeStep {

@@ -1,0 +1,134 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { CONNECT_WAIT_MS, nextVolumeStep } from '../../../../agent/machines/volume-steps.ts';
+import type { VolumeStep } from '../../../../agent/machines/volume-steps.ts';
+import type { Observed, ObservedDomain, ObservedResource } from '../../../../agent/machines/observed.ts';
+import { parseBootId, parseInstanceId, parseNodeId, parseVolumeId } from '../../../../shared/ids.ts';
+import { aNode, aCell, anInstance, aVolume } from '../../../support/records.ts';
+import type { InstanceRecord } from '../../../../shared/model/instance.ts';
+import type { NodeRecord } from '../../../../shared/model/node.ts';
+import type { VolumeRecord } from '../../../../shared/model/volume.ts';
+
+const A = parseNodeId('node-1');
+const B = parseNodeId('node-2');
+const bootA = parseBootId('aaaaaaaa-0000-4000-8000-000000000001');
+const bootB = parseBootId('bbbbbbbb-0000-4000-8000-000000000001');
+const vol = parseVolumeId('vol-00000000000000001');
+const inst = parseInstanceId('i-00000000000000001');
+
+interface Case {
+  readonly volume?: Partial<VolumeRecord>;
+  readonly instance?: Partial<InstanceRecord>;
+  readonly peer?: Partial<NodeRecord>;
+  readonly resource?: Partial<ObservedResource> | null;
+  readonly isFormed?: boolean;
+  readonly config?: string;
+  readonly domain?: Partial<ObservedDomain>;
+  readonly waitedMs?: number;
+}
+
+function step(given: Case): VolumeStep {
+  const volume = aVolume({ id: vol, instance: inst, holder: A, holderBootId: bootA, generation: 3, replicas: [A, B], inSync: [A, B], formatted: true, ...given.volume });
+  const instance = anInstance({ id: inst, volumes: [vol], holder: A, holderBootId: bootA, generation: 3, phase: 'starting', desired: 'running', ...given.instance });
+  const state = aCell({
+    nodes: [aNode({ id: A, bootId: bootA, phase: 'active' }), aNode({ id: B, bootId: bootB, phase: 'active', ...given.peer })],
+    volumes: [volume], instances: [instance],
+  });
+  const resource: ObservedResource | null = given.resource === null ? null : {
+    volume: vol, role: 'Secondary', suspended: [], disk: 'UpToDate', peerDisk: 'UpToDate', peerRole: 'Secondary', connection: 'Connected',
+    replication: 'Established', outOfSyncBytes: 0, syncPercent: null, ...given.resource,
+  };
+  const observed: Observed = {
+    replicas: new Map([[vol, { volume: vol, sizeBytes: 1, formed: given.isFormed ?? true }]]),
+    resources: new Map(resource === null ? [] : [[vol, resource]]),
+    domains: new Map(given.domain === undefined ? [] : [[inst, { instance: inst, domainId: 1, state: 'running', generation: 3, bootId: bootA, ...given.domain }]]),
+    configs: new Map([[vol, given.config ?? 'wanted']]),
+  };
+  return nextVolumeStep({ state, volume, self: { node: A, bootId: bootA }, observed, wantedConfig: 'wanted', promotionWaitedMs: given.waitedMs ?? 0 });
+}
+
+const alone = { connection: 'Connecting', replication: null, peerDisk: 'DUnknown', peerRole: 'Unknown' } as const;
+const fencedPeer = { phase: 'fenced', fence: { kind: 'leaseExpired', node: B, bootId: bootB, index: 5, term: 1, leader: A, fenceWaitMs: 9000, observations: [], at: '' } } as const;
+const running = { instance: { phase: 'running' }, domain: {} } as const;
+
+const setup = suite('a replica on its node');
+setup('is created when there is none', () => assert.is(step({ isFormed: false }).kind, 'createReplica'));
+setup('gets its configuration before it comes up', () => assert.equal(step({ config: 'old', resource: null }), { kind: 'configure', adjust: false }));
+setup('comes up once it is configured', () => assert.is(step({ resource: null }).kind, 'up'));
+setup('is not adjusted while another replica in sync is connected to it', () => assert.is(step({ config: 'old', ...running, resource: { role: 'Primary' } }).kind, 'wait'));
+setup('is adjusted once it is alone in sync', () => assert.equal(step({ config: 'old', ...running, volume: { inSync: [A] }, resource: { role: 'Primary' } }), { kind: 'configure', adjust: true }));
+setup('is left alone when its disk failed', () => assert.is(step({ volume: { tainted: [A] } }).kind, 'alarm'));
+setup('is wiped when it is retired, and only then reported', () => {
+  assert.is(step({ volume: { replicas: [B], retired: [A], holder: B }, resource: {} }).kind, 'wipe');
+  const state = step({ volume: { deleting: true, holder: null }, instance: { holderBootId: null, phase: 'terminated' }, resource: { role: 'Primary' } });
+  assert.is(state.kind, 'demote');
+});
+setup('is not wiped under a domain', () => assert.is(step({ volume: { deleting: true }, domain: {} }).kind, 'wait'));
+setup.run();
+
+const promotion = suite('promotion');
+promotion('is plain while both replicas are connected and in sync', () => assert.is(step({}).kind, 'promote'));
+promotion('works while the other replica is still being synchronised from here', () =>
+  assert.is(step({ resource: { replication: 'SyncSource', peerDisk: 'Inconsistent' } }).kind, 'promote'));
+promotion('never happens on the target of a synchronisation', () =>
+  assert.is(step({ resource: { replication: 'SyncTarget', disk: 'Inconsistent' } }).kind, 'wait'));
+promotion('waits while the other is primary and alive', () => assert.is(step({ resource: { peerRole: 'Primary' } }).kind, 'wait'));
+promotion('cuts a dead node\'s kernel off first', () => assert.is(step({ peer: fencedPeer, resource: { peerRole: 'Primary' } }).kind, 'disconnectForce'));
+promotion('waits for a live peer to connect, but not for ever', () => {
+  assert.is(step({ resource: alone, waitedMs: CONNECT_WAIT_MS - 1 }).kind, 'wait');
+  assert.is(step({ resource: { ...alone, connection: null }, waitedMs: 10 }).kind, 'connect');
+  assert.is(step({ resource: alone, waitedMs: CONNECT_WAIT_MS }).kind, 'disconnectForce');
+  assert.is(step({ resource: { ...alone, connection: null }, waitedMs: CONNECT_WAIT_MS }).kind, 'shrink');
+});
+promotion('does not wait for a fenced peer', () => {
+  assert.is(step({ peer: fencedPeer, resource: alone }).kind, 'disconnectForce');
+  assert.is(step({ peer: fencedPeer, resource: { ...alone, connection: null } }).kind, 'shrink');
+});
+for (const disk of ['UpToDate', 'Consistent'] as const) {
+  promotion(`of a lone ${disk} replica comes after the shrink`, () => {
+    assert.is(step({ peer: fencedPeer, resource: { ...alone, disk, connection: null }, volume: { inSync: [A, B] } }).kind, 'shrink');
+    assert.is(step({ peer: fencedPeer, resource: { ...alone, disk, connection: null }, volume: { inSync: [A] } }).kind, 'promote');
+  });
+}
+for (const disk of ['Outdated', 'Inconsistent', 'Diskless', 'Failed', 'DUnknown'] as const) {
+  promotion(`of a lone ${disk} replica is an alarm, never forced`, () =>
+    assert.is(step({ peer: fencedPeer, resource: { ...alone, disk, connection: null }, volume: { inSync: [A] } }).kind, 'alarm'));
+}
+promotion('needs the ledger\'s in-sync set, whatever DRBD believes', () => assert.is(step({ volume: { inSync: [B] } }).kind, 'alarm'));
+promotion('needs to be the holder in this boot', () => {
+  assert.is.not(step({ volume: { holder: B } }).kind, 'promote');
+  assert.is.not(step({ volume: { holderBootId: bootB } }).kind, 'promote');
+  assert.is.not(step({ volume: { generation: 2 } }).kind, 'promote');
+});
+promotion('is forced only for a volume that never had content', () => {
+  assert.is(step({ volume: { formatted: false, inSync: [A] }, resource: { disk: 'Inconsistent', peerDisk: 'Inconsistent' } }).kind, 'promoteNew');
+  assert.is.not(step({ volume: { formatted: true, inSync: [A] }, resource: { disk: 'Inconsistent', peerDisk: 'Inconsistent' } }).kind, 'promoteNew');
+});
+promotion('is undone when the instance is not to run here', () => {
+  assert.is(step({ instance: { phase: 'stopped', desired: 'stopped' }, resource: { role: 'Primary' } }).kind, 'demote');
+  assert.is(step({ instance: { phase: 'running' }, resource: { role: 'Primary' } }).kind, 'demote', 'the domain is gone');
+  assert.is(step({ ...running, resource: { role: 'Primary' } }).kind, 'settled');
+});
+promotion.run();
+
+const serving = suite('a primary');
+serving('writes the first content before anything else', () => assert.is(step({ volume: { formatted: false }, resource: { role: 'Primary' } }).kind, 'writeImage'));
+for (const peerDisk of ['Failed', 'Diskless', 'Inconsistent', 'Outdated'] as const) {
+  serving(`takes a connected peer that is ${peerDisk} out of the in-sync set at once`, () =>
+    assert.is(step({ ...running, resource: { role: 'Primary', peerDisk } }).kind, 'shrink'));
+}
+serving('takes a peer that silently misses writes out of the in-sync set', () =>
+  assert.is(step({ ...running, resource: { role: 'Primary', outOfSyncBytes: 4096 } }).kind, 'shrink'));
+serving('does not mistake a verification for lost writes', () =>
+  assert.is(step({ ...running, resource: { role: 'Primary', replication: 'VerifyS', outOfSyncBytes: 4096 } }).kind, 'settled'));
+serving('offers a replica that is complete again, with the version it saw', () => {
+  assert.equal(step({ ...running, volume: { inSync: [A], version: 9 }, resource: { role: 'Primary' } }), { kind: 'expand', replica: B, version: 9 });
+  assert.is(step({ ...running, volume: { inSync: [A] }, resource: { role: 'Primary', replication: 'SyncSource', peerDisk: 'Inconsistent' } }).kind, 'settled');
+});
+serving('connects again after it was left alone, once the peer lives', () => {
+  assert.is(step({ ...running, volume: { inSync: [A] }, resource: { ...alone, role: 'Primary', connection: 'StandAlone' } }).kind, 'connect');
+  assert.is(step({ ...running, volume: { inSync: [A] }, peer: fencedPeer, resource: { ...alone, role: 'Primary', connection: 'StandAlone' } }).kind, 'settled');
+});
+serving('is spoken for by whoever is in sync while nobody holds the volume', () =>
+  assert.equal(step({ instance: { phase: 'stopped', desired: 'stopped', holderBootId: null }, volume: { holder: null, holderBootId: null, inSync: [A], version: 4 } }), { kind: 'expand', replica: B, version: 4 }));
+serving.run();
