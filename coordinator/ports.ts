@@ -14,8 +14,10 @@ import type { Chance, Clock, Log } from '../shared/world.ts';
 export interface Account {
   /** The secret that requests are signed with. */
   readonly secretKey: string;
-  /** The environment that the key acts for: what instances are recorded under, and EC2's account and owner id. 12 digits. */
-  readonly account: string;
+  /** The environment that the key acts for, e.g. `playground`: what the ledger records instances under (grammar of a node's name). */
+  readonly environment: string;
+  /** The same environment as EC2's account and owner id: 12 digits. One to one with `environment`. */
+  readonly accountId: string;
   /** Who uses the key, for people. */
   readonly name: string;
 }

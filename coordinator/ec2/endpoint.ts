@@ -19,7 +19,7 @@ export const REQUESTS_MAX = 512;
 interface Progress {
   readonly requestId: string;
   readonly parameters: Map<string, string>;
-  account: string | null;
+  environment: string | null;
 }
 
 /** Answers one request. Never rejects. */
@@ -31,7 +31,7 @@ export function createEndpoint(ports: Ports): Endpoint {
   let answering = 0;
   return async (request) => {
     const startedAtMs = ports.clock.nowMs();
-    const progress: Progress = { requestId: uuid(ports.chance), parameters: new Map(), account: null };
+    const progress: Progress = { requestId: uuid(ports.chance), parameters: new Map(), environment: null };
     answering += 1;
     let error: Ec2Error | null = null;
     let response: Response;
@@ -59,7 +59,7 @@ async function answer(request: Request, ports: Ports, services: ReadonlyMap<stri
     // What EC2 calls AuthFailure, STS calls InvalidClientTokenId.
     throw new Ec2Error(verdict.code === 'AuthFailure' && service?.name === 'sts' ? 'InvalidClientTokenId' : verdict.code, verdict.message);
   }
-  progress.account = verdict.account.account;
+  progress.environment = verdict.account.environment;
   const action = progress.parameters.get('Action') ?? '';
   if (action === '') throw new Ec2Error('MissingAction', 'The request must contain the parameter Action');
   if (version === '') throw missingParameter('Version');
@@ -91,5 +91,5 @@ function errorBody(error: Ec2Error, progress: Progress): string {
 function logRequest(ports: Ports, progress: Progress, status: number, error: Ec2Error | null, durationMs: number): void {
   const action = shortened(progress.parameters.get('Action') ?? '');
   const failure = error === null ? {} : { code: error.code, ...(status >= 500 ? { reason: describeError(error) } : {}) };
-  ports.log.write({ event: 'ec2Request', requestId: progress.requestId, account: progress.account, action, status, durationMs, ...failure });
+  ports.log.write({ event: 'ec2Request', requestId: progress.requestId, environment: progress.environment, action, status, durationMs, ...failure });
 }

@@ -1,29 +1,31 @@
 /**
- * Which instances may this account see and touch? Its own. Those of others do not exist for it.
+ * Which instances may this requester see and touch? Those of its environment. The others do not exist for it.
  */
 import { isInstanceId } from '../../shared/ids.ts';
 import type { InstanceId } from '../../shared/ids.ts';
 import type { CellState } from '../../shared/model/cell.ts';
+import { INSTANCES_NAMED_MAX } from '../../shared/model/limits.ts';
 import type { InstanceRecord } from '../../shared/model/instance.ts';
 import { Ec2Error, shortened } from './errors.ts';
 
 /** How many unknown ids a message names. */
 const NAMED_MAX = 10;
 
-/** All instances of an account, in the order they were launched. */
-export function ownInstances(state: CellState, account: string): readonly InstanceRecord[] {
+/** All instances of an environment, in the order they were launched. */
+export function ownInstances(state: CellState, environment: string): readonly InstanceRecord[] {
   const own: InstanceRecord[] = [];
-  for (const instance of state.instances.values()) if (instance.environment === account) own.push(instance);
+  for (const instance of state.instances.values()) if (instance.environment === environment) own.push(instance);
   return own.toSorted(byLaunch);
 }
 
 /** The instances with these ids, each once, in the order of the ids. Throws `InvalidInstanceID.Malformed` or `.NotFound`. */
-export function findInstances(state: CellState, account: string, ids: readonly string[]): readonly InstanceRecord[] {
+export function findInstances(state: CellState, environment: string, ids: readonly string[]): readonly InstanceRecord[] {
+  if (ids.length > INSTANCES_NAMED_MAX) throw new Ec2Error('InvalidParameterValue', `A request can name at most ${INSTANCES_NAMED_MAX} instances`);
   const found: InstanceRecord[] = [];
   const missing: string[] = [];
   for (const id of new Set(ids)) {
     const instance = state.instances.get(asInstanceId(id));
-    if (instance === undefined || instance.environment !== account) missing.push(id);
+    if (instance === undefined || instance.environment !== environment) missing.push(id);
     else found.push(instance);
   }
   if (missing.length > 0) {
@@ -34,8 +36,8 @@ export function findInstances(state: CellState, account: string, ids: readonly s
 }
 
 /** One instance by id. Throws as {@link findInstances}. */
-export function findInstance(state: CellState, account: string, id: string): InstanceRecord {
-  const [instance] = findInstances(state, account, [id]);
+export function findInstance(state: CellState, environment: string, id: string): InstanceRecord {
+  const [instance] = findInstances(state, environment, [id]);
   if (instance === undefined) throw new Ec2Error('InvalidInstanceID.NotFound', `The instance ID '${shortened(id)}' does not exist`);
   return instance;
 }

@@ -1,13 +1,10 @@
 /**
- * Which tags may an instance have? EC2's rules ("Tag restrictions", EC2 user guide).
+ * Which tags may an instance have? EC2's rules ("Tag restrictions", EC2 user guide). The ledger keeps to them as well; here they are told in EC2's words.
  */
+import { TAGS_MAX, TAG_KEY_LENGTH_MAX, TAG_VALUE_LENGTH_MAX } from '../../shared/model/limits.ts';
 import { Ec2Error, missingParameter, shortened } from './errors.ts';
 import type { Tag } from './model/shapes.ts';
 
-/** Tags that one resource may have. The ledger keeps to it as well. */
-export const TAGS_MAX = 50;
-const KEY_LENGTH_MAX = 128;
-const VALUE_LENGTH_MAX = 256;
 
 /** The tags as a record. Throws Ec2Error for a key that is missing, reserved, too long or given twice. */
 export function checkTags(tags: readonly Tag[]): Readonly<Record<string, string>> {
@@ -15,7 +12,7 @@ export function checkTags(tags: readonly Tag[]): Readonly<Record<string, string>
   for (const tag of tags) {
     const key = checkTagKey(tag.Key);
     const value = tag.Value ?? '';
-    if (value.length > VALUE_LENGTH_MAX || hasControl(value)) throw new Ec2Error('InvalidParameterValue', `Tag value exceeds the maximum length of ${VALUE_LENGTH_MAX} characters or has control characters (key '${shortened(key)}')`);
+    if (value.length > TAG_VALUE_LENGTH_MAX || hasControl(value)) throw new Ec2Error('InvalidParameterValue', `Tag value exceeds the maximum length of ${TAG_VALUE_LENGTH_MAX} characters or has control characters (key '${shortened(key)}')`);
     if (checked.has(key)) throw new Ec2Error('InvalidParameterValue', `Duplicate tag key '${shortened(key)}' specified.`);
     checked.set(key, value);
   }
@@ -26,7 +23,7 @@ export function checkTags(tags: readonly Tag[]): Readonly<Record<string, string>
 /** A tag's key that a user may write. */
 export function checkTagKey(key: string | undefined): string {
   if (key === undefined) throw missingParameter('Tag.Key');
-  if (key.length > KEY_LENGTH_MAX || hasControl(key)) throw new Ec2Error('InvalidParameterValue', `Tag key exceeds the maximum length of ${KEY_LENGTH_MAX} characters or has control characters`);
+  if (key.length > TAG_KEY_LENGTH_MAX || hasControl(key)) throw new Ec2Error('InvalidParameterValue', `Tag key exceeds the maximum length of ${TAG_KEY_LENGTH_MAX} characters or has control characters`);
   // `__proto__` cannot be a key of a plain record, which is what the ledger keeps tags in.
   if (key.toLowerCase().startsWith('aws:') || key === '__proto__') throw new Ec2Error('InvalidParameterValue', `Tag keys starting with 'aws:' are reserved for internal use ('${shortened(key)}')`);
   return key;

@@ -2,4 +2,4 @@
 import { defineAction } from '../action.ts';
 
 export const getCallerIdentity = defineAction('GetCallerIdentity', { effect: 'reads' }, (_input, { account, keyId }) =>
-  Promise.resolve({ UserId: keyId, Account: account.account, Arn: `arn:aws:iam::${account.account}:user/${account.name}` }));
+  Promise.resolve({ UserId: keyId, Account: account.accountId, Arn: `arn:aws:iam::${account.accountId}:user/${account.name}` }));

@@ -42,7 +42,7 @@ export const rebootInstances = defineAction('RebootInstances', { effect: 'change
 /** The common way: find, check, commit, and tell each instance's state before and after. */
 async function changeInstances(input: InstancesInput, context: RequestContext, check: (instance: InstanceRecord) => void, command: (ids: readonly InstanceId[]) => Command): Promise<readonly InstanceStateChange[]> {
   const { ports, account } = context;
-  const before = findInstances(await ports.cell.fresh(), account.account, input.InstanceIds);
+  const before = findInstances(await ports.cell.fresh(), account.environment, input.InstanceIds);
   before.forEach(check);
   stopIfDryRun(input);
   const { index, result } = await ports.cell.propose(command(before.map((instance) => instance.id)));

@@ -39,8 +39,8 @@ export const describeImages = defineAction('DescribeImages', { effect: 'reads' }
   // Images have no tags yet, so a filter by tag is a filter that matches none of them.
   const isWanted = compileFilters(input.Filters, FIELDS, () => ({}));
   const named = input.ImageIds === undefined ? [...state.images.values()] : [...new Set(input.ImageIds)].map((id) => findImage(state, id));
-  const isOwned = ownersInclude(input.Owners, account.account);
-  const mayRun = input.ExecutableUsers === undefined || input.ExecutableUsers.some((user) => user === 'all' || user === 'self' || user === account.account);
+  const isOwned = ownersInclude(input.Owners, account.accountId);
+  const mayRun = input.ExecutableUsers === undefined || input.ExecutableUsers.some((user) => user === 'all' || user === 'self' || user === account.accountId);
   const images = named.filter((image) => mayRun && isOwned && isWanted(image)).toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const page = cutPage(images, (image) => image.id, input, RULES);
   return { Images: page.records.map(viewImage), NextToken: page.nextToken };

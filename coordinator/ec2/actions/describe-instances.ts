@@ -13,10 +13,10 @@ const RULES = { list: 'instances', resultsMin: 5, resultsMax: 1000 };
 export const describeInstances = defineAction('DescribeInstances', { effect: 'reads' }, async (input, { ports, account }) => {
   if (input.InstanceIds !== undefined && input.MaxResults !== undefined) throw invalidCombination('The parameter instancesSet cannot be used with the parameter maxResults');
   const state = await ports.cell.fresh();
-  const all = ownInstances(state, account.account);
+  const all = ownInstances(state, account.environment);
   const places = launchPlaces(all);
-  const isWanted = compileFilters(input.Filters, instanceFilters(state, places), (instance) => instance.tags);
-  const named = input.InstanceIds === undefined ? all : findInstances(state, account.account, input.InstanceIds);
+  const isWanted = compileFilters(input.Filters, instanceFilters(state, account.accountId, places), (instance) => instance.tags);
+  const named = input.InstanceIds === undefined ? all : findInstances(state, account.environment, input.InstanceIds);
   const page = cutPage(named.filter(isWanted), launchKey, input, RULES);
-  return { Reservations: viewReservations(state, page.records, places), NextToken: page.nextToken };
+  return { Reservations: viewReservations(state, account.accountId, page.records, places), NextToken: page.nextToken };
 });

@@ -33,13 +33,13 @@ export const describeInstanceAttribute = defineAction('DescribeInstanceAttribute
   const view = Object.hasOwn(VIEWS, input.Attribute) ? VIEWS[input.Attribute] : undefined;
   if (view === undefined) throw invalidValue('Attribute', input.Attribute, 'There is no such instance attribute.');
   const state = await ports.cell.fresh();
-  const instance = findInstance(state, account.account, input.InstanceId);
+  const instance = findInstance(state, account.environment, input.InstanceId);
   return { InstanceId: instance.id, ...view(instance, state) };
 });
 
 export const modifyInstanceAttribute = defineAction('ModifyInstanceAttribute', { effect: 'changes' }, async (input, { ports, account }) => {
   const change = changeOf(input);
-  const instance = findInstance(await ports.cell.fresh(), account.account, input.InstanceId);
+  const instance = findInstance(await ports.cell.fresh(), account.environment, input.InstanceId);
   stopIfDryRun(input);
   const { result } = await ports.cell.propose({ kind: 'setAttributes', instance: instance.id, ...change });
   if (result.kind === 'rejected') throw rejectionError(result);

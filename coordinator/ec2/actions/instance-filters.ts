@@ -13,7 +13,7 @@ const none: FilterField<InstanceRecord> = () => undefined;
 const always = (value: string): FilterField<InstanceRecord> => () => value;
 
 /** The filters of DescribeInstances (EC2 API reference), but for tags. `places` is the AMI launch index of each instance. */
-export function instanceFilters(state: CellState, places: ReadonlyMap<string, number>): FilterFields<InstanceRecord> {
+export function instanceFilters(state: CellState, accountId: string, places: ReadonlyMap<string, number>): FilterFields<InstanceRecord> {
   return {
     'instance-id': (instance) => instance.id,
     'instance-state-name': (instance) => ec2State(instance).name,
@@ -22,7 +22,7 @@ export function instanceFilters(state: CellState, places: ReadonlyMap<string, nu
     'image-id': (instance) => instance.image,
     'availability-zone': always(zoneOf(state.cell)),
     'reservation-id': (instance) => instance.reservation,
-    'owner-id': (instance) => instance.environment,
+    'owner-id': always(accountId),
     'launch-time': (instance) => instance.launchedAt,
     'launch-index': (instance) => String(places.get(instance.id) ?? 0),
     'client-token': (instance) => instance.clientToken ?? '',

@@ -10,9 +10,11 @@ import { parseInstanceId, parseReservationId, parseVolumeId } from '../../../sha
 import { INSTANCE_TYPES } from '../../../shared/model/image.ts';
 import type { ImageRecord, InstanceType } from '../../../shared/model/image.ts';
 import type { CellState } from '../../../shared/model/cell.ts';
+import { CLIENT_TOKEN_LENGTH_MAX, INSTANCES_PER_REQUEST_MAX } from '../../../shared/model/limits.ts';
 import { hexDigits } from '../../../shared/random.ts';
 import type { IntentAnswer, RunInstancesIntent } from '../../../shared/wire/intent.ts';
 import type { Chance } from '../../../shared/world.ts';
+import type { Account } from '../../ports.ts';
 import { defineAction } from '../action.ts';
 import type { RequestContext } from '../action.ts';
 import { dryRunOperation, Ec2Error, invalidValue, missingParameter, rejectionError, shortened, unsupported } from '../errors.ts';
@@ -25,8 +27,6 @@ import { viewInstance } from '../views/instance-view.ts';
 import { refuseUnserved, rootVolumeBytes } from './served-parameters.ts';
 import { checkUserData } from './user-data.ts';
 
-/** How many instances one request may ask for: their placement must fit into one message of the mesh. */
-export const INSTANCES_PER_REQUEST_MAX = 100;
 /** EC2's default type. */
 const DEFAULT_TYPE = 'm1.small';
 
@@ -36,7 +36,7 @@ export const runInstances = defineAction('RunInstances', { effect: 'changes' }, 
   const answer = await ports.cell.runInstances(intent);
   const { index, instances } = created(answer);
   const state = await ports.cell.fresh(index);
-  return viewReservation(state, account.account, instances, intent.reservation);
+  return viewReservation(state, account, instances, intent.reservation);
 });
 
 /** The request as the leader takes it. Throws Ec2Error for everything that can be seen to be wrong here. */
@@ -49,7 +49,7 @@ function intentOf(input: RunInstancesInput, context: RequestContext, state: Cell
   const shutdownBehavior = input.InstanceInitiatedShutdownBehavior ?? 'stop';
   if (shutdownBehavior !== 'stop' && shutdownBehavior !== 'terminate') throw invalidValue('InstanceInitiatedShutdownBehavior', shutdownBehavior, 'It must be stop or terminate.');
   const wanted = {
-    environment: context.account.account,
+    environment: context.account.environment,
     image: image.id,
     type: type.name,
     vcpus: type.vcpus,
@@ -103,7 +103,7 @@ function checkKeyName(name: string | undefined): string | null {
 
 function checkClientToken(token: string | undefined): string | null {
   if (token === undefined) return null;
-  if (!/^[\x20-\x7e]{1,64}$/.test(token)) throw new Ec2Error('InvalidClientToken', 'A client token has at most 64 printable ASCII characters');
+  if (token.length > CLIENT_TOKEN_LENGTH_MAX || !/^[\x20-\x7e]+$/.test(token)) throw new Ec2Error('InvalidClientToken', `A client token has at most ${CLIENT_TOKEN_LENGTH_MAX} printable ASCII characters`);
   return token;
 }
 
@@ -142,12 +142,12 @@ function created(answer: IntentAnswer): Extract<IntentAnswer, { kind: 'created' 
   }
 }
 
-function viewReservation(state: CellState, account: string, ids: readonly InstanceId[], drawn: ReservationId): RunInstancesOutput {
-  const places = launchPlaces(ownInstances(state, account).filter((instance) => ids.includes(instance.id)));
+function viewReservation(state: CellState, account: Account, ids: readonly InstanceId[], drawn: ReservationId): RunInstancesOutput {
+  const places = launchPlaces(ownInstances(state, account.environment).filter((instance) => ids.includes(instance.id)));
   const instances = ids.flatMap((id) => state.instances.get(id) ?? []);
   return {
     ReservationId: instances[0]?.reservation ?? drawn,
-    OwnerId: account,
+    OwnerId: account.accountId,
     Groups: [],
     Instances: instances.map((instance) => viewInstance(state, instance, places.get(instance.id) ?? 0)),
   };

@@ -1,13 +1,13 @@
 /**
  * Which parameters of RunInstances do we keep to? The others are refused by name, unless they ask for what is so anyway.
  */
+import { VOLUME_BYTES_MAX } from '../../../shared/model/limits.ts';
 import { GIB } from '../../../shared/units.ts';
 import { invalidCombination, invalidValue, unsupported } from '../errors.ts';
 import type { RunInstancesInput, RunInstancesInputBlockDeviceMapping } from '../model/shapes.ts';
 import { ROOT_DEVICE } from '../views/instance-view.ts';
 
-/** Largest root volume: DRBD 8.4 with internal metadata carries 16 TiB with room to spare. */
-const VOLUME_GIB_MAX = 16_384;
+const VOLUME_GIB_MAX = VOLUME_BYTES_MAX / GIB;
 
 /** What run-instances.ts itself reads. */
 const SERVED = new Set<keyof RunInstancesInput>([

@@ -11,14 +11,14 @@ import { privateDnsName, zoneOf } from '../region.ts';
 export const ROOT_DEVICE = '/dev/xvda';
 
 /** Instances, grouped by reservation, in the order given. `places`: see launchPlaces. */
-export function viewReservations(state: CellState, instances: readonly InstanceRecord[], places: ReadonlyMap<string, number>): readonly RunInstancesOutput[] {
-  const groups = new Map<string, { readonly owner: string; readonly instances: Instance[] }>();
+export function viewReservations(state: CellState, accountId: string, instances: readonly InstanceRecord[], places: ReadonlyMap<string, number>): readonly RunInstancesOutput[] {
+  const groups = new Map<string, Instance[]>();
   for (const instance of instances) {
-    const group = groups.get(instance.reservation) ?? { owner: instance.environment, instances: [] };
+    const group = groups.get(instance.reservation) ?? [];
     groups.set(instance.reservation, group);
-    group.instances.push(viewInstance(state, instance, places.get(instance.id) ?? 0));
+    group.push(viewInstance(state, instance, places.get(instance.id) ?? 0));
   }
-  return [...groups].map(([reservation, group]) => ({ ReservationId: reservation, OwnerId: group.owner, Instances: group.instances }));
+  return [...groups].map(([reservation, group]) => ({ ReservationId: reservation, OwnerId: accountId, Groups: [], Instances: group }));
 }
 
 /** One instance as EC2's Instance. */
