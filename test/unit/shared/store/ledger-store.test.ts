@@ -112,7 +112,7 @@ store('says what to do when its directory cannot be used', async () => {
 store('refuses every save after one that failed', async () => {
   await withDirectory(async (directory) => {
     let isBroken = false;
-    const disk = { read: slotDisk.read, replace: async (path: string, bytes: Uint8Array) => await (isBroken ? Promise.reject(new Error('EIO: fsync')) : slotDisk.replace(path, bytes)) };
+    const disk = { ...slotDisk, replace: async (path: string, bytes: Uint8Array) => await (isBroken ? Promise.reject(new Error('EIO: fsync')) : slotDisk.replace(path, bytes)) };
     const opened = await openLedgerStore(directory, { newStoreUuid, disk });
     await opened.save({ hardState: hard(1), entries: entries(1, 2) });
     isBroken = true;

@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ClusterError } from '../../../../shared/errors.ts';
+import type { ClusterError } from '../../../../shared/errors.ts';
 import { slotDisk } from '../../../../shared/store/durable-file.ts';
 import { decodeSlot, encodeSlot, judgeSlots, openSlots } from '../../../../shared/store/slot-file.ts';
 import { withDirectory } from './temporary-directory.ts';
@@ -76,7 +76,7 @@ slots('refuse every write after one that failed', async () => {
   await withDirectory(async (directory) => {
     let isBroken = false;
     const opened = await openSlots(directory, 'x', {
-      read: slotDisk.read,
+      ...slotDisk,
       replace: (path, bytes) => (isBroken ? Promise.reject(new Error('EIO: fsync')) : slotDisk.replace(path, bytes)),
     });
     await opened.write({ term: 1 });
@@ -101,7 +101,7 @@ slots('are never written over while they are damaged', async () => {
 slots('serve all waiting writes with the newest value', async () => {
   await withDirectory(async (directory) => {
     let replaced = 0;
-    const opened = await openSlots(directory, 'x', { read: slotDisk.read, replace: async (path, bytes) => { replaced += 1; await slotDisk.replace(path, bytes); } });
+    const opened = await openSlots(directory, 'x', { ...slotDisk, replace: async (path, bytes) => { replaced += 1; await slotDisk.replace(path, bytes); } });
     await Promise.all([1, 2, 3, 4, 5, 6].map(async (term) => await opened.write({ term })));
     assert.equal((await openSlots(directory, 'x')).found, { kind: 'intact', value: { term: 6 } });
     assert.ok(replaced <= 4, `${replaced} files written`);

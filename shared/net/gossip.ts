@@ -1,0 +1,70 @@
+/**
+ * How does gossip behave? Settings of gossipsub for a cell, and what is refused before anybody sees it.
+ *
+ * Gossip informs, it never authorises. Whoever receives it checks (bootId, sequence) against replays.
+ */
+import { gossipsub, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub';
+import type { Message } from '@chainsafe/libp2p-gossipsub';
+import type { CellId, MemberId } from '../ids.ts';
+import { GOSSIP_BYTES_MAX } from '../wire/mesh.ts';
+import type { Topic } from '../wire/mesh.ts';
+
+/** Messages per second and author that are passed on (SAFETY.md 7); as many may come at once. */
+export const GOSSIP_RATE_MAX = 5;
+
+/** The name that a topic has between peers. */
+export function topicName(cell: CellId, topic: Topic): string {
+  return `/ves/${cell}/${topic}/1`;
+}
+
+/**
+ * The service. Few neighbours and a slow heartbeat, because health is published every 10 s: measured figures in P2P.md,
+ * "Gossip". Co-location weighs nothing, as all nodes of a playground share one address.
+ */
+export function gossipService(cell: CellId, topics: readonly Topic[], heartbeatIntervalMs: number): ReturnType<typeof gossipsub> {
+  return gossipsub({
+    D: 3,
+    Dlo: 2,
+    Dhi: 4,
+    Dlazy: 2,
+    Dscore: 1,
+    Dout: 1,
+    floodPublish: false,
+    heartbeatInterval: heartbeatIntervalMs,
+    globalSignaturePolicy: 'StrictSign',
+    allowPublishToZeroTopicPeers: true,
+    emitSelf: false,
+    doPX: false,
+    allowedTopics: topics.map((topic) => topicName(cell, topic)),
+    scoreParams: { IPColocationFactorWeight: 0, decayInterval: 10_000 },
+    // Several messages and the lists of known ones travel together; a longer one would end the stream.
+    maxInboundDataLength: 1024 * 1024,
+    maxOutboundBufferSize: 4 * 1024 * 1024,
+  });
+}
+
+/** A token bucket per author, for as many authors as there are members. */
+export function createRateLimit(perSecondMax: number): (author: string, nowMs: number) => boolean {
+  const buckets = new Map<string, { tokens: number; atMs: number }>();
+  return (author, nowMs) => {
+    const bucket = buckets.get(author) ?? { tokens: perSecondMax, atMs: nowMs };
+    bucket.tokens = Math.min(perSecondMax, bucket.tokens + ((nowMs - bucket.atMs) / 1000) * perSecondMax);
+    bucket.atMs = nowMs;
+    buckets.set(author, bucket);
+    if (bucket.tokens < 1) return false;
+    bucket.tokens -= 1;
+    return true;
+  };
+}
+
+/** Judges a message before it is delivered or passed on. Members only, so the buckets stay few. */
+export function createValidator(memberOf: (peerId: string) => MemberId | undefined, nowMs: () => number): (message: Message) => TopicValidatorResult {
+  const isWithinRate = createRateLimit(GOSSIP_RATE_MAX);
+  return (message) => {
+    if (message.data.byteLength > GOSSIP_BYTES_MAX || message.type !== 'signed') return TopicValidatorResult.Reject;
+    const author = memberOf(message.from.toString());
+    // The neighbour that passed it on may have a newer list of members: it is not to blame.
+    if (author === undefined || !isWithinRate(author, nowMs())) return TopicValidatorResult.Ignore;
+    return TopicValidatorResult.Accept;
+  };
+}

@@ -1,0 +1,176 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ClusterError } from '../../../../shared/errors.ts';
+import { MESSAGE_BYTES_MAX } from '../../../../shared/wire/mesh.ts';
+import { at, connected, eventually, memberId, startPeer, withCell } from './loopback-cell.ts';
+
+const mesh = suite('mesh');
+
+const codeOf = async (work: Promise<unknown>): Promise<string> => await work.then((value) => `answered ${JSON.stringify(value)}`, (error: unknown) => (error instanceof ClusterError ? error.code : String(error)));
+
+mesh('delivers messages in order, on their own channel', async () => {
+  await withCell(2, async (peers) => {
+    await connected(peers);
+    const [a, b] = [at(peers, 0).mesh, at(peers, 1).mesh];
+    const got: unknown[] = [];
+    b.onMessage('ledger', (from, message) => got.push(['ledger', from, message]));
+    b.onMessage('feed', (_, message) => got.push(message));
+    for (let number = 0; number < 200; number += 1) assert.ok(a.send(b.self, 'feed', { number, text: 'ä'.repeat(number) }));
+    await eventually('200 messages', () => got.length === 200);
+    assert.equal(got.map((message) => (message as { number: number }).number), Array.from({ length: 200 }, (_, number) => number));
+    a.send(b.self, 'ledger', [1, null, 'x']);
+    await eventually('one more', () => got.length === 201);
+    assert.equal(got[200], ['ledger', a.self, [1, null, 'x']]);
+  });
+});
+
+mesh('answers requests, hands on what the other side threw, and keeps the deadline', async () => {
+  await withCell(2, async (peers) => {
+    const [a, b] = [at(peers, 0).mesh, at(peers, 1).mesh];
+    b.serve('double', async (from, body) => await Promise.resolve({ from, twice: 2 * (body as number) }));
+    b.serve('refuse', () => Promise.reject(new ClusterError('NotLeader', 'ask node-3', { retryable: true })));
+    b.serve('break', () => Promise.reject(new TypeError('oops')));
+    let hanging = 0;
+    b.serve('hang', async () => {
+      hanging += 1;
+      return await new Promise(() => undefined);
+    });
+    b.serve('nothing', async () => await Promise.resolve(undefined));
+    b.serve('huge', async () => await Promise.resolve('x'.repeat(MESSAGE_BYTES_MAX)));
+    const ask = async (method: string, body: unknown = null) => await a.request(b.self, method, body, { timeoutMs: 5_000 });
+    assert.equal(await ask('double', 21), { from: a.self, twice: 42 }, 'also when it has to be dialled first');
+    assert.is(await ask('nothing'), null);
+    const refused = await ask('refuse').catch((error: unknown) => error);
+    assert.ok(refused instanceof ClusterError && refused.code === 'NotLeader' && refused.message === 'ask node-3' && refused.retryable);
+    assert.is(await codeOf(ask('break')), 'PeerFailed');
+    assert.is(await codeOf(ask('unheard')), 'UnknownMethod');
+    assert.is(await codeOf(ask('huge')), 'MessageTooLarge');
+    assert.is(await codeOf(ask('double', 'x'.repeat(MESSAGE_BYTES_MAX))), 'MessageTooLarge');
+    assert.is(await codeOf(a.request(b.self, 'hang', null, { timeoutMs: 50 })), 'PeerTimeout');
+    assert.is(await codeOf(a.request(memberId(9), 'double', 1, { timeoutMs: 1_000 })), 'PeerUnreachable');
+    assert.equal(await Promise.all([1, 2, 3].map(async (number) => ((await ask('double', number)) as { twice: number }).twice)), [2, 4, 6]);
+    const lost = codeOf(ask('hang'));
+    await eventually('the question is under way', () => hanging === 2);
+    await b.stop();
+    assert.is(await lost, 'PeerUnreachable');
+  });
+});
+
+mesh('admits members only, and only with the cell’s key', async () => {
+  await withCell(2, async (peers) => {
+    await connected(peers);
+    const members = peers.map((peer) => peer.member);
+    const stranger = await startPeer(7);
+    const keyless = await startPeer(8, { presharedKey: new Uint8Array(32).fill(8), limits: { dialMs: 500 } });
+    for (const outsider of [stranger, keyless]) {
+      outsider.mesh.setMembers(members);
+      assert.is(await codeOf(outsider.mesh.request(memberId(1), 'x', null, { timeoutMs: 1_500 })), 'PeerUnreachable');
+      assert.not(at(peers, 0).mesh.isConnected(outsider.member.id));
+      await outsider.mesh.stop();
+    }
+    assert.equal(peers.map((peer) => peer.mesh.stats().connections), [1, 1]);
+  });
+});
+
+mesh('closes the connection of a removed member, and connects it again when it is back', async () => {
+  await withCell(3, async (peers) => {
+    await connected(peers);
+    const [a, b, c] = [at(peers, 0), at(peers, 1), at(peers, 2)];
+    const told: [string, boolean][] = [];
+    a.mesh.onConnection((member, isConnected) => told.push([member, isConnected]));
+    a.mesh.setMembers([a.member, b.member]);
+    assert.not(a.mesh.isConnected(c.member.id));
+    assert.not(a.mesh.send(c.member.id, 'feed', 1));
+    await eventually('the other side sees it', () => !c.mesh.isConnected(a.member.id));
+    assert.equal(told, [['node-3', false]]);
+    assert.ok(a.mesh.isConnected(b.member.id));
+    a.mesh.setMembers([b.member, c.member]);
+    await connected(peers);
+    assert.equal(told.at(-1), ['node-3', true]);
+  });
+});
+
+mesh('finds a member again that was restarted, and speaks with it', async () => {
+  await withCell(3, async (peers) => {
+    await connected(peers);
+    const [a, b, c] = [at(peers, 0), at(peers, 1), at(peers, 2)];
+    await b.mesh.stop();
+    await eventually('it is missed', () => !a.mesh.isConnected(b.member.id) && !c.mesh.isConnected(b.member.id));
+    const again = await startPeer(2, { listenAddress: b.member.address, members: [a.member, c.member] });
+    try {
+      await connected([a, again, c]);
+      const heard: unknown[] = [];
+      again.mesh.onMessage('ledger', (from, message) => heard.push([from, message]));
+      again.mesh.onGossip('health', (from, message) => heard.push([from, message]));
+      assert.ok(a.mesh.send(b.member.id, 'ledger', 'welcome'));
+      await eventually('it is heard', () => heard.length === 1);
+      await eventually('gossip reaches it', () => heard.length > 1 || (void c.mesh.publish('health', { n: performance.now() }), false));
+    } finally {
+      await again.mesh.stop();
+    }
+  });
+});
+
+mesh('keeps one connection when both sides dial at once', async () => {
+  const peers = await Promise.all([startPeer(1), startPeer(2)]);
+  try {
+    const members = peers.map((peer) => peer.member);
+    for (const peer of peers) peer.mesh.setMembers(members);
+    await Promise.allSettled([at(peers, 0).mesh.request(memberId(2), 'x', 1, { timeoutMs: 5_000 }), at(peers, 1).mesh.request(memberId(1), 'x', 1, { timeoutMs: 5_000 })]);
+    await connected(peers);
+    const heard: unknown[] = [];
+    at(peers, 1).mesh.onMessage('feed', (_, message) => heard.push(message));
+    assert.ok(at(peers, 0).mesh.send(memberId(2), 'feed', 'one'));
+    await eventually('it is heard', () => heard.length === 1);
+    assert.equal(peers.map((peer) => peer.facts.filter((fact) => fact.event === 'meshPeerConnected').length - peer.facts.filter((fact) => fact.event === 'meshPeerDisconnected').length), [1, 1]);
+  } finally {
+    for (const peer of peers) await peer.mesh.stop();
+  }
+});
+
+mesh('gossips to everybody, and says when nobody was there', async () => {
+  await withCell(4, async (peers) => {
+    await connected(peers);
+    const heard: string[] = [];
+    for (const peer of peers) peer.mesh.onGossip('health', (from, message) => heard.push(`${peer.member.id} ${from} ${JSON.stringify(message)}`));
+    const [a, d] = [at(peers, 0).mesh, at(peers, 3).mesh];
+    let number = 0;
+    await eventually('all hear the same message', () => {
+      for (let told = 1; told <= number; told += 1) {
+        if ([2, 3, 4].every((node) => heard.includes(`node-${node} node-1 {"number":${told}}`))) return true;
+      }
+      if (number < 400 && performance.now() % 10 < 5) {
+        number += 1;
+        void a.publish('health', { number });
+      }
+      return false;
+    });
+    assert.not(heard.some((line) => line.startsWith('node-1')), 'nobody hears himself');
+    assert.not(await d.publish('health', { text: 'x'.repeat(5000) }), 'too large');
+    await Promise.all(peers.slice(0, 3).map(async (peer) => await peer.mesh.stop()));
+    await eventually('all are gone', () => d.stats().connections === 0);
+    assert.not(await d.publish('observed', { number: 1 }));
+  });
+});
+
+mesh('bounds what waits for a peer that does not read, and does not keep others waiting', async () => {
+  await withCell(3, async (peers) => {
+    await connected(peers);
+    const [a, b, c] = [at(peers, 0).mesh, at(peers, 1).mesh, at(peers, 2).mesh];
+    let heard = 0;
+    c.onMessage('ledger', () => (heard += 1));
+    b.onMessage('feed', () => {
+      const until = performance.now() + 2;
+      while (performance.now() < until); // a slow reader
+    });
+    const text = 'x'.repeat(100_000);
+    let taken = 0;
+    while (taken < 5_000 && a.send(b.self, 'feed', text)) taken += 1;
+    assert.ok(taken < 500, `${taken} messages of 100 kB were taken`);
+    assert.ok(a.send(c.self, 'ledger', 1), 'another peer is not concerned');
+    assert.ok(a.send(b.self, 'ledger', 1), 'nor another channel');
+    await eventually('the other peer hears', () => heard === 1);
+  });
+});
+
+mesh.run();
