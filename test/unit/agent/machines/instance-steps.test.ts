@@ -1,0 +1,116 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { DESTROY_WAIT_MS, nextInstanceStep, SHUTDOWN_WAIT_MS } from '../../../../agent/machines/instance-steps.ts';
+import type { InstanceStep } from '../../../../agent/machines/instance-steps.ts';
+import type { ObservedDomain, ObservedResource } from '../../../../agent/machines/observed.ts';
+import { parseBootId, parseInstanceId, parseNodeId, parseVolumeId } from '../../../../shared/ids.ts';
+import type { InstanceRecord } from '../../../../shared/model/instance.ts';
+import type { VolumeRecord } from '../../../../shared/model/volume.ts';
+import { aCell, anInstance, aNode, aVolume } from '../../../support/records.ts';
+
+const A = parseNodeId('node-1');
+const B = parseNodeId('node-2');
+const boot = parseBootId('aaaaaaaa-0000-4000-8000-000000000001');
+const otherBoot = parseBootId('bbbbbbbb-0000-4000-8000-000000000001');
+const vol = parseVolumeId('vol-00000000000000001');
+const id = parseInstanceId('i-00000000000000001');
+
+interface Case {
+  readonly instance?: Partial<InstanceRecord>;
+  readonly volume?: Partial<VolumeRecord>;
+  readonly resource?: Partial<ObservedResource>;
+  readonly domain?: Partial<ObservedDomain>;
+  readonly stoppingForMs?: number;
+  readonly destroyingForMs?: number;
+  readonly endedAs?: 'shutdown' | 'crashed';
+}
+
+function step(given: Case): InstanceStep {
+  const instance = anInstance({ id, volumes: [vol], holder: A, holderBootId: boot, generation: 3, phase: 'starting', desired: 'running', ...given.instance });
+  const state = aCell({
+    nodes: [aNode({ id: A, bootId: boot })], instances: [instance],
+    volumes: [aVolume({ id: vol, instance: id, holder: A, holderBootId: boot, generation: 3, replicas: [A, B], inSync: [A], ...given.volume })],
+  });
+  const resource: ObservedResource = {
+    volume: vol, role: 'Primary', suspended: [], disk: 'UpToDate', peerDisk: 'UpToDate', peerRole: 'Secondary', connection: 'Connected',
+    replication: 'Established', outOfSyncBytes: 0, syncPercent: null, ...given.resource,
+  };
+  return nextInstanceStep({
+    state, instance, self: { node: A, bootId: boot },
+    observed: {
+      replicas: new Map(), configs: new Map(), resources: new Map([[vol, resource]]),
+      domains: new Map(given.domain === undefined ? [] : [[id, { instance: id, domainId: 7, state: 'running', generation: 3, bootId: boot, ...given.domain }]]),
+    },
+    stoppingForMs: given.stoppingForMs ?? null, destroyingForMs: given.destroyingForMs ?? null, endedAs: given.endedAs ?? null,
+  });
+}
+
+const starting = suite('a starting instance');
+starting('is created once all its volumes are primary', () => assert.is(step({}).kind, 'createDomain'));
+starting('waits for its volumes', () => {
+  assert.is(step({ resource: { role: 'Secondary' } }).kind, 'wait');
+  assert.is(step({ resource: { suspended: ['fencing'] } }).kind, 'wait');
+  assert.is(step({ volume: { formatted: false } }).kind, 'wait');
+  assert.is(step({ volume: { generation: 2 } }).kind, 'wait');
+});
+starting('is unpaused after it was created, and reported after that', () => {
+  assert.is(step({ domain: { state: 'paused' } }).kind, 'unpauseDomain');
+  assert.is(step({ domain: { state: 'running' } }).kind, 'reportStarted');
+});
+starting('is not touched while Xen builds it', () => assert.is(step({ domain: { state: 'building' } }).kind, 'wait'));
+starting('is stopped instead when its owner changed his mind', () => assert.is(step({ instance: { desired: 'stopped' }, domain: {} }).kind, 'shutdownDomain'));
+starting.run();
+
+const running = suite('a running instance');
+const run = { instance: { phase: 'running' } } as const;
+running('is adopted as it is', () => assert.is(step({ ...run, domain: {} }).kind, 'settled'));
+running('is reported lost only after its volumes were demoted', () => {
+  assert.is(step({ ...run }).kind, 'wait');
+  assert.equal(step({ ...run, resource: { role: 'Secondary' } }), { kind: 'reportStopped', cause: 'domainLost', detail: 'the domain is gone' });
+});
+running('tells a guest that shut itself down from one that crashed', () => {
+  const secondary = { role: 'Secondary' } as const;
+  assert.is((step({ ...run, resource: secondary, endedAs: 'shutdown' }) as { cause: string }).cause, 'guestStopped');
+  assert.is((step({ ...run, resource: secondary, endedAs: 'crashed' }) as { cause: string }).cause, 'domainLost');
+});
+running('has its ended domain cleared away', () => {
+  assert.is(step({ ...run, domain: { state: 'shutdown' } }).kind, 'destroyDomain');
+  assert.is(step({ ...run, domain: { state: 'crashed' } }).kind, 'destroyDomain');
+});
+running('is restarted by stopping it first', () => {
+  assert.is(step({ instance: { phase: 'running', restarting: true }, domain: {} }).kind, 'shutdownDomain');
+  assert.is((step({ instance: { phase: 'running', restarting: true }, resource: { role: 'Secondary' } }) as { cause: string }).cause, 'asked');
+});
+running.run();
+
+const stopping = suite('a stopping instance');
+const stop = { phase: 'stopping', desired: 'stopped' } as const;
+stopping('is asked, then waited for, then destroyed', () => {
+  assert.is(step({ instance: stop, domain: {} }).kind, 'shutdownDomain');
+  assert.is(step({ instance: stop, domain: {}, stoppingForMs: SHUTDOWN_WAIT_MS - 1 }).kind, 'wait');
+  assert.is(step({ instance: stop, domain: {}, stoppingForMs: SHUTDOWN_WAIT_MS }).kind, 'destroyDomain');
+});
+stopping('is destroyed at once when forced', () => assert.is(step({ instance: { ...stop, stopForced: true }, domain: {} }).kind, 'destroyDomain'));
+stopping('is reported only when no volume is primary any more', () => {
+  assert.is(step({ instance: stop }).kind, 'wait');
+  assert.is(step({ instance: stop, resource: { role: 'Secondary' } }).kind, 'reportStopped');
+});
+stopping('is not reported while a zombie waits for its I/O', () => assert.is(step({ instance: stop, domain: { state: 'gone' } }).kind, 'wait'));
+stopping.run();
+
+const superseded = suite('a domain that must not be here');
+superseded('is destroyed when another node holds the instance', () => assert.is(step({ instance: { holder: B, phase: 'running' }, domain: {} }).kind, 'destroyDomain'));
+superseded('is destroyed when the right is of another boot of this node', () => assert.is(step({ instance: { holderBootId: otherBoot }, domain: {} }).kind, 'destroyDomain'));
+superseded('is destroyed when it is of an older generation, of another boot, or untagged', () => {
+  assert.is(step({ instance: { phase: 'running' }, domain: { generation: 2 } }).kind, 'destroyDomain');
+  assert.is(step({ instance: { phase: 'running' }, domain: { bootId: otherBoot } }).kind, 'destroyDomain');
+  assert.is(step({ instance: { phase: 'running' }, domain: { generation: null, bootId: null } }).kind, 'destroyDomain');
+});
+superseded('is destroyed when the instance is stopped', () => assert.is(step({ instance: { phase: 'stopped', desired: 'stopped' }, domain: {} }).kind, 'destroyDomain'));
+superseded('makes the node reset itself when it cannot be destroyed', () => {
+  const stuck = { instance: { holder: B, phase: 'running' }, domain: { state: 'gone' } } as const;
+  assert.is(step({ ...stuck, destroyingForMs: DESTROY_WAIT_MS }).kind, 'wait');
+  assert.is(step({ ...stuck, destroyingForMs: DESTROY_WAIT_MS + 1 }).kind, 'resetNode');
+});
+superseded('is nothing to do when there is none', () => assert.is(step({ instance: { holder: B, phase: 'running' } }).kind, 'settled'));
+superseded.run();
