@@ -66,9 +66,9 @@ export class FeedServer {
     this.#mesh = mesh;
     this.#world = world;
     this.#source = source;
-    mesh.serve('feed.open', (from, body) => Promise.resolve(this.#open(from, body)));
-    mesh.serve('feed.snapshot', (_from, body) => Promise.resolve(this.#piece(body)));
-    mesh.serve('ledger.status', () => Promise.resolve(this.#source.status()));
+    mesh.serve('feed.open', async (from, body) => this.#open(from, body));
+    mesh.serve('feed.snapshot', async (_from, body) => this.#piece(body));
+    mesh.serve('ledger.status', async () => this.#source.status());
     this.#scheduleQuiet();
   }
 
