@@ -115,6 +115,44 @@ election('gives one vote per term, only to a log at least as new, and remembers 
   assert.equal(answers, [false, false, true, true, false, true]);
 });
 
+election('is not called soon after giving a vote', () => {
+  const lab = new Lab({ conf: { voters: ['a', 'b', 'c'] } });
+  for (let tick = 1; tick < ELECTION_TICKS; tick += 1) lab.raft('b').tick();
+  lab.raft('b').step(ask({ lastTerm: 0 }));
+  lab.raft('b').tick();
+  assert.is(lab.raft('b').status().role, 'follower');
+});
+
+election('gets the vote of a learner too, once its leader was silent: it may be a voter without knowing', () => {
+  const lab = new Lab({ conf: { voters: ['a', 'c'], learners: ['b'] } });
+  lab.elect('a');
+  for (let tick = 0; tick < ELECTION_TICKS; tick += 1) lab.raft('b').tick();
+  lab.raft('b').step(ask({ kind: 'preVote' }));
+  lab.work('b');
+  assert.is(lab.inAir('preVoteResponse')[0]?.isGranted, true);
+});
+
+election('is not called while a snapshot waits to be installed', () => {
+  const lab = trio();
+  const snapshot = { index: 9, term: 1, conf: { voters: ['a', 'b'], learners: [], witnesses: [] }, data: 's' };
+  lab.raft('b').step({ version: RAFT_VERSION, kind: 'snapshot', from: 'a', to: 'b', term: 1, snapshot });
+  lab.raft('b').campaign();
+  assert.is(lab.raft('b').status().role, 'follower');
+  lab.work('b');
+  lab.raft('b').campaign();
+  assert.is(lab.raft('b').status().role, 'preCandidate');
+});
+
+election('counts pre-votes for the next term only', () => {
+  const lab = trio();
+  for (let tick = 0; tick < ELECTION_TICKS; tick += 1) lab.raft('b').tick();
+  const answer = { version: RAFT_VERSION, kind: 'preVoteResponse', from: 'c', to: 'b', isGranted: true };
+  lab.raft('b').step({ ...answer, term: 9 });
+  assert.is(lab.raft('b').status().role, 'preCandidate');
+  lab.raft('b').step({ ...answer, term: 2 });
+  assert.is(lab.raft('b').status().role, 'candidate');
+});
+
 election('saves the vote in the same turn as the answer', () => {
   const lab = new Lab({ conf: { voters: ['a', 'b', 'c'] } });
   lab.raft('b').step(ask({ lastTerm: 0 }));

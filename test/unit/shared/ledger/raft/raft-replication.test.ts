@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Raft } from '../../../../../shared/ledger/raft/raft.ts';
 import type { RaftOptions } from '../../../../../shared/ledger/raft/options.ts';
+import { RAFT_VERSION } from '../../../../../shared/ledger/raft/types.ts';
 import type { Message } from '../../../../../shared/ledger/raft/types.ts';
 import { ELECTION_TICKS, Lab, trio } from './lab.ts';
 
@@ -38,6 +39,33 @@ replication('does not count the leader itself before its own disk has the entry'
   assert.is(lab.raft('a').status().commit, 1);
   lab.raft('a').advance(ready);
   assert.is(lab.raft('a').status().commit, 2);
+  const told = lab.raft('a').ready().messages.map((message) => message.kind === 'append' && message.commit);
+  assert.equal(told, [2, 2], 'the others learn of it at once');
+});
+
+replication('commits no further than the leader is known to agree', () => {
+  const lab = trio();
+  const news = { version: RAFT_VERSION, kind: 'append', from: 'c', to: 'b', term: 2, prevTerm: 1, entries: [] };
+  for (const command of ['x', 'y']) lab.raft('a').propose(command);
+  lab.work('a');
+  for (const message of lab.inAir('append', 'b')) lab.raft('b').step(message);
+  lab.raft('b').step({ ...news, prevIndex: 1, commit: 3 });
+  assert.is(lab.raft('b').status().lastIndex, 3);
+  assert.is(lab.raft('b').status().commit, 1, 'what lies behind entry 1 may differ');
+});
+
+replication('acknowledges an old append with what is committed, even if the log begins later', () => {
+  const lab = trio(NO_MARGIN);
+  for (let index = 0; index < 3; index += 1) lab.raft('a').propose(index);
+  lab.settle();
+  compact(lab, 'b');
+  const old = lab.sent.find((message) => message.kind === 'append' && message.to === 'b');
+  lab.raft('b').step(old);
+  lab.work('b');
+  assert.equal(
+    lab.inAir('appendResponse').map(({ index }) => index),
+    [4],
+  );
 });
 
 replication('saves an entry in the same turn as its acknowledgement', () => {
@@ -226,6 +254,7 @@ replication('sends a snapshot to a member whose entries are gone, then goes on w
 
 replication('sends no snapshot to a member that does not answer', () => {
   const lab = lagging();
+  lab.raft('a').reportUnreachable('c');
   lab.raft('a').propose('x');
   lab.settle((message) => message.to !== 'c');
   assert.equal(
