@@ -35,7 +35,7 @@ export const describeInstanceStatus = defineAction('DescribeInstanceStatus', { e
   if (input.InstanceIds !== undefined && input.MaxResults !== undefined) throw invalidCombination('The parameter instancesSet cannot be used with the parameter maxResults');
   const state = await ports.cell.fresh();
   const isWanted = compileFilters(input.Filters, statusFilters(state));
-  const named = input.InstanceIds === undefined ? ownInstances(state, account.environment) : findInstances(state, account.environment, input.InstanceIds);
+  const named = input.InstanceIds === undefined ? ownInstances(state, account.environment).instances : findInstances(state, account.environment, input.InstanceIds);
   const showsAll = input.IncludeAllInstances === true;
   const shown = named.map((instance) => examine(state, instance)).filter((checkup) => (showsAll || checkup.isHealing || ec2State(checkup.instance).name === 'running') && isWanted(checkup));
   const page = cutPage(shown, (checkup) => launchKey(checkup.instance), input, RULES);

@@ -20,7 +20,7 @@ import type { RequestContext } from '../action.ts';
 import { dryRunOperation, Ec2Error, invalidValue, missingParameter, rejectionError, shortened, unsupported } from '../errors.ts';
 import type { RunInstancesInput, RunInstancesOutput } from '../model/shapes.ts';
 import { findImage } from '../own-images.ts';
-import { ownInstances, launchPlaces } from '../own-instances.ts';
+import { launchPlaces } from '../own-instances.ts';
 import { zoneOf } from '../region.ts';
 import { checkTags } from '../tag-rules.ts';
 import { viewInstance } from '../views/instance-view.ts';
@@ -143,8 +143,8 @@ function created(answer: IntentAnswer): Extract<IntentAnswer, { kind: 'created' 
 }
 
 function viewReservation(state: CellState, account: Account, ids: readonly InstanceId[], drawn: ReservationId): RunInstancesOutput {
-  const places = launchPlaces(ownInstances(state, account.environment).filter((instance) => ids.includes(instance.id)));
   const instances = ids.flatMap((id) => state.instances.get(id) ?? []);
+  const places = launchPlaces(instances);
   return {
     ReservationId: instances[0]?.reservation ?? drawn,
     OwnerId: account.accountId,

@@ -53,7 +53,7 @@ const FIELDS: FilterFields<TagRecord> = {
 export const describeTags = defineAction('DescribeTags', { effect: 'reads' }, async (input, { ports, account }) => {
   const isWanted = compileFilters(input.Filters, FIELDS, (tag) => ({ [tag.key]: tag.value }));
   const state = await ports.cell.fresh();
-  const tags = ownInstances(state, account.environment)
+  const tags = ownInstances(state, account.environment).instances
     .flatMap((instance) => Object.entries(instance.tags).map(([key, value]) => ({ instance, key, value })))
     .filter(isWanted)
     .toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
