@@ -7,7 +7,7 @@ import { Cluster, OpenRaft } from './cluster.ts';
 import type { ClusterOptions } from './cluster.ts';
 
 /** Enough weather for every run of the tests; `random-weather.ts` beside this file takes any number of seeds. */
-const SEEDS = 400;
+const SEEDS = 300;
 const STEPS = 2000;
 
 const random = suite('raft in random weather');
