@@ -1,30 +1,13 @@
 /** How does a test get a few members on loopback? Real libp2p, real time, seeded chance, and a log that it can read. */
-import { parseCellId, parseMemberId } from '../../../../shared/ids.ts';
-import type { MemberId } from '../../../../shared/ids.ts';
+import { parseCellId } from '../../../../shared/ids.ts';
 import { identityFrom } from '../../../../shared/net/identity.ts';
 import type { Identity } from '../../../../shared/net/identity.ts';
 import { createMesh } from '../../../../shared/net/mesh.ts';
 import type { Libp2pMesh, MeshOptions } from '../../../../shared/net/mesh.ts';
 import { seededChance } from '../../../../shared/random.ts';
 import type { Member } from '../../../../shared/wire/mesh.ts';
-import type { LogFact, World } from '../../../../shared/world.ts';
-
-/** A world with real time. */
-export function realWorld(seed: number): World & { readonly facts: LogFact[] } {
-  const facts: LogFact[] = [];
-  return {
-    facts,
-    clock: { nowMs: () => performance.now(), wallTime: () => new Date().toISOString() },
-    timers: {
-      after(delayMs, run) {
-        const timer = setTimeout(run, delayMs);
-        return { cancel: () => clearTimeout(timer) };
-      },
-    },
-    chance: seededChance(seed),
-    log: { write: (fact) => void facts.push(fact) },
-  };
-}
+import type { LogFact } from '../../../../shared/world.ts';
+import { eventually, memberId, realWorld } from './real-world.ts';
 
 /** One member of a test's cell. */
 export interface TestPeer {
@@ -36,7 +19,6 @@ export interface TestPeer {
 
 export const CELL = parseCellId('default');
 export const PRESHARED_KEY = new Uint8Array(32).fill(7);
-export const memberId = (number: number): MemberId => parseMemberId(`node-${number}`);
 
 /** Starts member `number`, which admits nobody yet unless told. */
 export async function startPeer(number: number, options: Partial<MeshOptions> = {}): Promise<TestPeer> {
@@ -57,15 +39,6 @@ export async function withCell(count: number, use: (peers: TestPeer[]) => Promis
     await use(peers);
   } finally {
     await Promise.all(peers.map(async (peer) => await peer.mesh.stop()));
-  }
-}
-
-/** Resolves as soon as `isSo` holds; looks again after each turn of the event loop that did something. */
-export async function eventually(what: string, isSo: () => boolean, withinMs = 10_000): Promise<void> {
-  const startedMs = performance.now();
-  while (!isSo()) {
-    if (performance.now() - startedMs > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 

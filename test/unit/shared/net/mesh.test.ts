@@ -2,7 +2,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ClusterError } from '../../../../shared/errors.ts';
 import { MESSAGE_BYTES_MAX } from '../../../../shared/wire/mesh.ts';
-import { at, connected, eventually, memberId, startPeer, withCell } from './loopback-cell.ts';
+import { at, connected, startPeer, withCell } from './loopback-cell.ts';
+import { eventually, memberId } from './real-world.ts';
 
 const mesh = suite('mesh');
 
