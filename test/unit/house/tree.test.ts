@@ -7,13 +7,13 @@ import { existsSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { listFiles, listSources, readText, ROOT, TOP_FOLDERS } from '../../support/tree.ts';
 
-/** Names whose capitals are customary. */
-const CAPITALS = new Set(['README.md', 'LICENSE', 'CHANGELOG.md', 'DESIGN.md']);
+/** Documents for people are customarily in capitals: README.md, LICENSE. */
+const CAPITALS = /^[A-Z]+(\.md)?$/;
 const KEBAB = /^\.?[a-z0-9]+([-.][a-z0-9]+)*$/;
 
 function nameFault(path: string): string | undefined {
   const parts = path.split('/');
-  const bad = parts.find((part) => !KEBAB.test(part) && !CAPITALS.has(part));
+  const bad = parts.find((part) => !KEBAB.test(part) && !CAPITALS.test(part));
   return bad === undefined ? undefined : `${path}: ${bad} is not kebab-case`;
 }
 
