@@ -1,0 +1,157 @@
+/**
+ * How is an agent put together? Every part of it, wired over ports: the same in the simulator, the playground and on a node.
+ */
+import { memberOfVoter } from '../../shared/ids.ts';
+import type { NodeId } from '../../shared/ids.ts';
+import type { LedgerNode } from '../../shared/ledger/node/ledger-node.ts';
+import type { CellState } from '../../shared/model/cell.ts';
+import { TIMING_PROFILES } from '../../shared/model/timing.ts';
+import type { VolumeRecord } from '../../shared/model/volume.ts';
+import type { Sealer } from '../../shared/wire/lease.ts';
+import type { Member, Mesh } from '../../shared/wire/mesh.ts';
+import type { Datagrams, NodeWorld } from '../../shared/world.ts';
+import type { Self } from '../machines/observed.ts';
+import { Boot } from './boot.ts';
+import { FencePeer } from './fence-peer.ts';
+import type { Fencer } from './fencer-ports.ts';
+import { startFencer } from './fencer.ts';
+import { Gate } from './gate.ts';
+import { Healer } from './healer.ts';
+import { Health } from './health.ts';
+import { serveIntake } from './intake.ts';
+import type { VolumeStateAnswer } from './intake.ts';
+import { KeeperLink } from './leases.ts';
+import type { LineConnection } from './leases.ts';
+import type { DomainPort, GenerationPort, HostPort, PowerPort, ReplicaPort } from './ports.ts';
+import { isGranted, Reconciler } from './reconciler.ts';
+
+/** Everything that an agent is made from. */
+export interface AgentPorts {
+  readonly self: Self;
+  readonly world: NodeWorld;
+  /** Wall clock in ms, for the ledger's rate limits only. */
+  readonly wallMs: () => number;
+  readonly ledger: LedgerNode;
+  readonly storeUuid: string;
+  readonly mesh: Mesh & { setVoters(voters: readonly Member['id'][]): void };
+  /** Members that are admitted before the ledger is known. */
+  readonly seeds: readonly Member[];
+  readonly datagrams: Datagrams;
+  readonly sealer: Sealer;
+  readonly connectKeeper: () => Promise<LineConnection>;
+  readonly generations: GenerationPort;
+  readonly replicas: ReplicaPort;
+  readonly domains: DomainPort;
+  readonly host: HostPort;
+  readonly power: PowerPort;
+  readonly configText: (volume: VolumeRecord, state: CellState) => string;
+}
+
+/** A running agent. */
+export interface Agent {
+  readonly reconciler: Reconciler;
+  readonly fencer: Fencer;
+  readonly keeper: KeeperLink;
+  stop(): Promise<void>;
+}
+
+const VOLUME_STATE_TIMEOUT_MS = 2_000;
+
+/** Starts an agent: from here on it acts by itself. */
+export function startAgent(ports: AgentPorts): Agent {
+  const { self, world, ledger, mesh } = ports;
+  followMembers(ports);
+  const keeper = new KeeperLink({ world, log: ledger, bootId: self.bootId, connect: ports.connectKeeper });
+  const profile = () => TIMING_PROFILES[ledger.state().parameters.profile];
+  const gate = new Gate({
+    node: self.node, bootId: self.bootId, clusterUuid: ledger.state().clusterUuid, lease: keeper, generations: ports.generations,
+    marginMs: () => profile().commandMarginMs,
+    isGranted: (permit) => isGranted(ledger.state(), permit),
+  });
+  const reconciler = new Reconciler({
+    self, world, machine: world.machine, log: ledger, gate, replicas: ports.replicas, domains: ports.domains, configText: ports.configText,
+    peerAgrees: async (peer, volume) => await askPeer(mesh, peer, volume),
+  });
+  const fencePeer = new FencePeer({
+    self, world, machine: world.machine, files: world.files, log: ledger, promoting: reconciler.promoting,
+    resources: () => ports.replicas.resources(),
+  });
+  world.helpers.serve(async (call) => await fencePeer.answer(call));
+  const fencer = startFencer({
+    world, wallMs: ports.wallMs, log: ledger, datagrams: ports.datagrams, sealer: ports.sealer, mesh, power: ports.power, self: self.node,
+    storageReachable: (node) => storageReachable(ports, node),
+  });
+  const health = new Health({ self, world, mesh, log: ledger, host: ports.host, observed: () => reconciler.observed() });
+  const healer = new Healer({ world, log: ledger, fencer, mesh, health: () => health.known() });
+  serveIntake({
+    mesh, log: ledger, domains: ports.domains, resources: () => ports.replicas.resources(), hints: () => healer.placementHints(), healerView: () => healer.view(),
+  });
+  const boot = new Boot({
+    self, world, machine: world.machine, files: world.files, log: ledger, lease: keeper, host: ports.host, storeUuid: ports.storeUuid,
+    startReconciler: async () => await reconciler.start(),
+  });
+  ledger.start();
+  health.start();
+  healer.start();
+  boot.start();
+  return {
+    reconciler, fencer, keeper,
+    stop: async () => {
+      boot.stop();
+      reconciler.stop();
+      healer.stop();
+      health.stop();
+      fencer.stop();
+      keeper.stop();
+      ledger.stop();
+      await mesh.stop();
+    },
+  };
+}
+
+/** Keeps the mesh's admitted members in step with the ledger: gossip and hearsay admit nobody. */
+function followMembers({ ledger, mesh, seeds }: AgentPorts): void {
+  let told = '';
+  const follow = (): void => {
+    const state = ledger.state();
+    const known: Member[] = [
+      ...[...state.nodes.values()].filter((node) => node.phase !== 'removed').map((node) => ({ id: node.id, peerId: node.peerId, address: node.meshAddress })),
+      ...[...state.coordinators.values()].map((coordinator) => ({ id: coordinator.id, peerId: coordinator.peerId, address: coordinator.meshAddress })),
+    ];
+    const members = known.length === 0 ? seeds : known;
+    const text = JSON.stringify(members);
+    if (text === told) return;
+    told = text;
+    mesh.setMembers(members);
+  };
+  ledger.subscribe((entry) => {
+    // Only these commands change who belongs; everything else is too frequent to look.
+    const kind = entry?.data.command.kind;
+    if (entry === null || kind === 'admitNode' || kind === 'admitCoordinator' || kind === 'removeNode') follow();
+  });
+  ledger.onStatus((status) => mesh.setVoters(status.voters.map((voter) => memberOfVoter(voter))));
+  follow();
+}
+
+async function askPeer(mesh: Mesh, peer: NodeId, volume: VolumeRecord['id']): Promise<boolean> {
+  try {
+    const { resource } = (await mesh.request(peer, 'volumeState', { volume }, { timeoutMs: VOLUME_STATE_TIMEOUT_MS })) as VolumeStateAnswer;
+    return resource !== null && resource.connection === 'Connected' && resource.replication === 'Established'
+      && resource.disk === 'UpToDate' && resource.peerDisk === 'UpToDate';
+  } catch {
+    // A peer that does not answer does not agree; the reconciler asks again.
+    return false;
+  }
+}
+
+/** Whether this node's replicas see their peers on that node; null when it shares none. */
+function storageReachable({ ledger, replicas, self }: AgentPorts, node: NodeId): boolean | null {
+  let answer: boolean | null = null;
+  for (const resource of replicas.resources().values()) {
+    const volume = ledger.state().volumes.get(resource.volume);
+    if (volume === undefined || !volume.replicas.includes(node) || !volume.replicas.includes(self.node)) continue;
+    if (resource.connection === 'Connected') return true;
+    answer = false;
+  }
+  return answer;
+}

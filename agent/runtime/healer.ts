@@ -1,0 +1,194 @@
+/**
+ * What does the leader do for its cell? It looks at the ledger, plans, and proposes; and it keeps the set of voters right.
+ *
+ * Only the leader acts, and only once its own term is committed: then its state holds every earlier entry. A plan that
+ * was overtaken is rejected by the guards of `apply`, so planning twice, or on two leaders, is harmless.
+ */
+import { describeError } from '../../shared/errors.ts';
+import { memberOfVoter } from '../../shared/ids.ts';
+import type { MemberId, NodeId, VoterId } from '../../shared/ids.ts';
+import type { Command } from '../../shared/ledger/commands.ts';
+import type { LedgerNode } from '../../shared/ledger/node/ledger-node.ts';
+import type { HealthGossip } from '../../shared/wire/intent.ts';
+import type { Mesh } from '../../shared/wire/mesh.ts';
+import type { Timer, World } from '../../shared/world.ts';
+import type { PlacementHints } from '../machines/placement.ts';
+import { NO_MEMORY, remember } from '../machines/plan-memory.ts';
+import type { PlanMemory } from '../machines/plan-memory.ts';
+import { plan } from '../machines/plan.ts';
+import { planVoters } from '../machines/voters.ts';
+import type { Fencer } from './fencer-ports.ts';
+
+const PROPOSE_TIMEOUT_MS = 4_000;
+/** Entries that come in a burst are answered by one plan. Short: it is part of every recovery. */
+const GATHER_MS = 5;
+/** How often the leader looks when nothing changes: for what only time decides (rebuilds, back-off, voters). */
+const LOOK_EVERY_MS = 1_000;
+
+/** What the healer needs. */
+export interface HealerOptions {
+  readonly world: World;
+  readonly log: LedgerNode;
+  readonly fencer: Fencer;
+  readonly mesh: Mesh;
+  readonly health: () => ReadonlyMap<NodeId, HealthGossip>;
+}
+
+/** The leader's loop; idle on every other member. */
+export class Healer {
+  readonly #options: HealerOptions;
+  #memory: PlanMemory = NO_MEMORY;
+  #ledTerm: number | null = null;
+  #timer: Timer | null = null;
+  #isPlanning = false;
+  #isAgain = false;
+  #isChangingVoters = false;
+  #lastVoterChangeAtMs: number | null = null;
+  readonly #goneSince = new Map<MemberId, number>();
+  #isStopped = false;
+
+  constructor(options: HealerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { log } = this.#options;
+    log.subscribe(() => this.#kick(GATHER_MS));
+    log.onStatus(() => this.#kick(GATHER_MS));
+    this.#kick(LOOK_EVERY_MS);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+  }
+
+  /** What placement takes into account beside the ledger. */
+  placementHints(): PlacementHints {
+    return { suspects: new Set(this.#options.fencer.suspects().keys()), health: this.#options.health() };
+  }
+
+  /** For people: what this leader sees that the ledger does not say. */
+  view(): unknown {
+    const { fencer, log, world } = this.#options;
+    const nowMs = world.clock.nowMs();
+    return {
+      isLeader: this.#isLeading(),
+      suspects: [...fencer.suspects()].map(([node, suspect]) => ({
+        node, phase: suspect.phase, silentForMs: Math.round(nowMs - suspect.silentSinceMs), provenInMs: Math.max(0, Math.round(suspect.deadlineAtMs - nowMs)),
+      })),
+      heard: [...log.state().nodes.values()].map((node) => ({ node: node.id, renewalAgeMs: fencer.heard(node.id)?.ageMs ?? null, flaps: fencer.flaps(node.id) })),
+    };
+  }
+
+  #isLeading(): boolean {
+    return this.#options.log.raftStatus().isTermCommitted;
+  }
+
+  #kick(delayMs: number): void {
+    if (this.#isStopped) return;
+    if (this.#isPlanning) {
+      this.#isAgain = true;
+      return;
+    }
+    // A look that is due sooner stays; the regular one is moved forward.
+    if (this.#timer !== null && delayMs >= LOOK_EVERY_MS) return;
+    this.#timer?.cancel();
+    this.#timer = this.#options.world.timers.after(delayMs, () => {
+      this.#timer = null;
+      // Failures are logged inside; the next look decides anew.
+      void this.#look();
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { log, world } = this.#options;
+    if (!this.#isLeading()) {
+      this.#ledTerm = null;
+      this.#memory = NO_MEMORY;
+      this.#goneSince.clear();
+      return;
+    }
+    const { term } = log.raftStatus();
+    if (this.#ledTerm !== term) {
+      this.#ledTerm = term;
+      this.#memory = NO_MEMORY;
+      this.#lastVoterChangeAtMs = null;
+    }
+    this.#isPlanning = true;
+    this.#isAgain = false;
+    try {
+      await this.#planOnce();
+      this.#watchVoters();
+    } catch (error) {
+      world.log.write({ event: 'planFailed', error: describeError(error) });
+    } finally {
+      this.#isPlanning = false;
+    }
+    this.#kick(this.#isAgain ? GATHER_MS : LOOK_EVERY_MS);
+  }
+
+  async #planOnce(): Promise<void> {
+    const { log, world } = this.#options;
+    const nowMs = world.clock.nowMs();
+    const state = log.state();
+    this.#memory = remember(this.#memory, state, nowMs);
+    const commands = plan(state, { ...this.placementHints(), memory: this.#memory }, nowMs);
+    await Promise.all(commands.map(async (command) => await this.#propose(command)));
+  }
+
+  async #propose(command: Command): Promise<void> {
+    const { log, world } = this.#options;
+    try {
+      const { result } = await log.propose(command, { timeoutMs: PROPOSE_TIMEOUT_MS });
+      if (result.kind === 'rejected') world.log.write({ event: 'planOvertaken', command: command.kind, reason: result.reason, message: result.message });
+    } catch (error) {
+      world.log.write({ event: 'planNotCommitted', command: command.kind, error: describeError(error) });
+    }
+  }
+
+  // ---------------------------------------------------------------- voters
+
+  #watchVoters(): void {
+    const { log, world } = this.#options;
+    const nowMs = world.clock.nowMs();
+    const raft = log.raftStatus();
+    this.#noteSilence(nowMs);
+    if (this.#isChangingVoters) return;
+    const match = Object.fromEntries(raft.peers.map((peer) => [peer.id, peer.match]));
+    const next = planVoters(
+      {
+        voters: raft.conf.voters as readonly VoterId[], learners: raft.conf.learners as readonly VoterId[], witnesses: raft.conf.witnesses as readonly VoterId[],
+        match: { ...match, [log.voterId]: raft.lastIndex }, lastIndex: raft.lastIndex,
+      },
+      log.state(),
+      { leader: log.voterId, goneMs: new Map([...this.#goneSince].map(([member, since]) => [member, nowMs - since])), lastChangeAtMs: this.#lastVoterChangeAtMs },
+      nowMs,
+    );
+    if (next.kind === 'none') return;
+    this.#isChangingVoters = true;
+    world.log.write({ event: 'votersChanging', change: next.change.kind, voter: next.change.voter, detail: next.detail });
+    // The outcome is seen in the next status; a refused or lost change is planned again.
+    void log.changeVoters(next.change, { timeoutMs: PROPOSE_TIMEOUT_MS }).then((isDone) => {
+      if (isDone) this.#lastVoterChangeAtMs = world.clock.nowMs();
+      world.log.write({ event: 'votersChanged', change: next.change.kind, voter: next.change.voter, isDone });
+    }).catch((error: unknown) => {
+      world.log.write({ event: 'votersNotChanged', error: describeError(error) });
+    }).finally(() => {
+      this.#isChangingVoters = false;
+    });
+  }
+
+  /** A member that answers neither Raft nor the mesh is noted with the time when that began. */
+  #noteSilence(nowMs: number): void {
+    const { log, mesh } = this.#options;
+    const raft = log.raftStatus();
+    const answering = new Set<MemberId>(raft.peers.filter((peer) => peer.recentActive).map((peer) => memberOfVoter(peer.id as VoterId)));
+    const members: MemberId[] = [...[...log.state().nodes.values()].map((node) => node.id), ...[...log.state().coordinators.values()].map((coordinator) => coordinator.id)];
+    for (const member of members) {
+      const isHere = member === log.status().member || answering.has(member) || mesh.isConnected(member);
+      if (isHere) this.#goneSince.delete(member);
+      else if (!this.#goneSince.has(member)) this.#goneSince.set(member, nowMs);
+    }
+  }
+}
