@@ -54,34 +54,46 @@ export function usageAfterVolume(usage: UsageTable, before: VolumeRecord | null,
 
 function countInstance(usage: UsageTable, instance: InstanceRecord, sign: 1 | -1): UsageTable {
   let next = usage;
-  if (isPlaced(instance) && instance.holder !== null) {
-    const old = next.get(instance.holder) ?? NO_USAGE;
-    next = store(next, instance.holder, {
-      ...old,
-      memoryMiB: old.memoryMiB + sign * instance.memoryMiB,
-      vcpus: old.vcpus + sign * instance.vcpus,
-      instances: old.instances + sign,
-      starting: old.starting + (instance.phase === 'starting' ? sign : 0),
-    });
-  }
+  if (isPlaced(instance) && instance.holder !== null) next = countPlaced(next, instance.holder, instance, instance.phase === 'starting', sign);
   const reservation = reservationOf(instance);
-  if (reservation === null) return next;
-  const old = next.get(reservation.standby) ?? NO_USAGE;
-  const reservedMiB = new Map(old.reservedMiB);
-  const sum = (reservedMiB.get(reservation.holder) ?? 0) + sign * instance.memoryMiB;
-  if (sum === 0) reservedMiB.delete(reservation.holder);
-  else reservedMiB.set(reservation.holder, sum);
-  return store(next, reservation.standby, { ...old, reservedMiB });
+  return reservation === null ? next : countReserved(next, reservation.standby, reservation.holder, instance.memoryMiB, sign);
+}
+
+function countPlaced(usage: UsageTable, node: NodeId, size: { readonly memoryMiB: number; readonly vcpus: number }, isStarting: boolean, sign: 1 | -1): UsageTable {
+  const old = usage.get(node) ?? NO_USAGE;
+  return store(usage, node, {
+    ...old,
+    memoryMiB: old.memoryMiB + sign * size.memoryMiB,
+    vcpus: old.vcpus + sign * size.vcpus,
+    instances: old.instances + sign,
+    starting: old.starting + (isStarting ? sign : 0),
+  });
+}
+
+function countReserved(usage: UsageTable, standby: NodeId, holder: NodeId, memoryMiB: number, sign: 1 | -1): UsageTable {
+  const old = usage.get(standby) ?? NO_USAGE;
+  const reserved = new Map(old.reservedMiB);
+  const sum = (reserved.get(holder) ?? 0) + sign * memoryMiB;
+  if (sum === 0) reserved.delete(holder);
+  else reserved.set(holder, sum);
+  return store(usage, standby, { ...old, reservedMiB: reserved });
 }
 
 function countReplicas(usage: UsageTable, volume: VolumeRecord, sign: 1 | -1): UsageTable {
   let next = usage;
-  const bytes = replicaBytes(volume.sizeBytes);
-  for (const node of [...volume.replicas, ...volume.retired]) {
-    const old = next.get(node) ?? NO_USAGE;
-    next = store(next, node, { ...old, diskBytes: old.diskBytes + sign * bytes, replicas: old.replicas + sign });
-  }
+  for (const node of [...volume.replicas, ...volume.retired]) next = countReplica(next, node, volume.sizeBytes, sign);
   return next;
+}
+
+function countReplica(usage: UsageTable, node: NodeId, sizeBytes: number, sign: 1 | -1): UsageTable {
+  const old = usage.get(node) ?? NO_USAGE;
+  return store(usage, node, { ...old, diskBytes: old.diskBytes + sign * replicaBytes(sizeBytes), replicas: old.replicas + sign });
+}
+
+/** The usage if one more instance were created: what placement counts with before anything is committed. */
+export function usageWithNew(usage: UsageTable, node: NodeId, standby: NodeId | null, size: { readonly memoryMiB: number; readonly vcpus: number; readonly diskBytes: number }): UsageTable {
+  const placed = countReplica(countPlaced(usage, node, size, true, 1), node, size.diskBytes, 1);
+  return standby === null ? placed : countReplica(countReserved(placed, standby, node, size.memoryMiB, 1), standby, size.diskBytes, 1);
 }
 
 /** A node without promises has no record, so that the table depends on what is promised only. */
