@@ -1,0 +1,29 @@
+/**
+ * Which words run xl and xenstore? Arguments as lists; every name in them was parsed as an id or is a number.
+ */
+
+export const buildList = (): readonly string[] => ['xl', 'list'];
+export const buildLongList = (): readonly string[] => ['xl', 'list', '-l'];
+export const buildInfo = (): readonly string[] => ['xl', 'info'];
+/** Paused: a domain must not execute before it carries its tag. */
+export const buildCreatePaused = (configPath: string): readonly string[] => ['xl', 'create', '-p', '-q', configPath];
+export const buildDomainId = (name: string): readonly string[] => ['xl', 'domid', name];
+export const buildUnpause = (name: string): readonly string[] => ['xl', 'unpause', name];
+export const buildShutdown = (name: string): readonly string[] => ['xl', 'shutdown', name];
+export const buildDestroy = (nameOrId: string): readonly string[] => ['xl', 'destroy', nameOrId];
+export const buildConsoleTail = (name: string, bytesMax: number): readonly string[] => ['tail', '-c', String(bytesMax), `/var/log/xen/console/guest-${name}.log`];
+
+/** What the agent writes about a domain before it executes. */
+export interface DomainTag {
+  readonly instance: string;
+  readonly generation: number;
+  readonly bootId: string;
+}
+
+const tagPath = (domainId: number): string => `/local/domain/${domainId}/data/ves`;
+/** Outside of the domain's own tree, which is gone while a zombie remains: whose last requests are still below? */
+const ownerPath = (domainId: number): string => `/ves/domain/${domainId}`;
+
+export const buildWriteTag = (domainId: number, tag: DomainTag): readonly string[] => ['xenstore-write', ownerPath(domainId), tag.instance, tagPath(domainId), `${tag.instance} ${tag.generation} ${tag.bootId}`];
+export const buildReadTag = (domainId: number): readonly string[] => ['xenstore-read', tagPath(domainId)];
+export const buildReadOwner = (domainId: number): readonly string[] => ['xenstore-read', ownerPath(domainId)];

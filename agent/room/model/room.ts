@@ -1,0 +1,470 @@
+/**
+ * What happens in the machine room? All nodes with their power, cables, disks, hypervisors and programs, as one pure model.
+ *
+ * It lives on the clock, timers and chance that it is given: the playground gives real ones, the simulator its own.
+ * Node programs come in as argv and leave as the text that the real program prints; the operator's hand (power,
+ * cables, broken disks) comes in as methods; what happened leaves as events.
+ */
+import { ClusterError } from '../../../shared/errors.ts';
+import type { Chance, Clock, RunResult, Stream, StreamReader, Timers } from '../../../shared/world.ts';
+import type { Boot, DeathReason } from './boot.ts';
+import type { NodeSpec, RoomConfig } from './config.ts';
+import { deviceExists, openDevice } from './devices.ts';
+import type { DrbdDevicePort } from './devices.ts';
+import type { BlockDevice, DiskFault } from './disk.ts';
+import { runFence } from './fence-program.ts';
+import type { Bmc, BmcFaults } from './fence-program.ts';
+import type { GuestEnd } from './guest.ts';
+import { Hypervisor } from './hypervisor.ts';
+import { runLvm } from './lvm-program.ts';
+import { RoomNode } from './node.ts';
+import { Observer } from './observer.ts';
+import type { ObserverReport } from './observer.ts';
+import { runSmall, SMALL_PROGRAMS } from './small-programs.ts';
+import { VolumeGroup } from './volume-group.ts';
+import type { LogicalVolume, VolumeRecordChange } from './volume-group.ts';
+import { runXl } from './xl-program.ts';
+
+/** What happened, for whoever supervises the processes of the nodes. */
+export type RoomEvent =
+  | { readonly kind: 'booted'; readonly node: string; readonly bootId: string }
+  | { readonly kind: 'died'; readonly node: string; readonly bootId: string; readonly reason: DeathReason }
+  | { readonly kind: 'powerChanged'; readonly node: string; readonly isOn: boolean }
+  | { readonly kind: 'meshChanged' | 'storageChanged'; readonly node: string; readonly isUp: boolean }
+  | { readonly kind: 'domainStarted' | 'domainEnded'; readonly node: string; readonly name: string; readonly domid: number };
+
+/** One change of what real hardware would keep. Replayed in order by `restore`, they give the room again. */
+export type RoomRecord =
+  | { readonly kind: 'set'; readonly key: string; readonly value: string | null }
+  | { readonly kind: 'group'; readonly node: string; readonly change: VolumeRecordChange };
+
+/** What the room asks of its surroundings. */
+export interface RoomHooks {
+  /** A small file on a node's boot disk. */
+  readFile(node: string, path: string): string | null;
+  /** Size and sha256 of a file of any size on a node's boot disk, e.g. an image. */
+  digestOf(node: string, path: string): Promise<{ readonly sizeBytes: number; readonly digest: string } | null>;
+  /** Runs the node's DRBD helper program; resolves with its exit code. May take for ever. */
+  callHelper(node: string, bootId: string, event: string, resource: string): Promise<number>;
+  persist(record: RoomRecord): void;
+  onEvent(event: RoomEvent): void;
+}
+
+/** The DRBD model, as the room needs it. */
+export interface DrbdPort {
+  run(node: string, argv: readonly string[], stdin?: string): Promise<RunResult>;
+  stream(node: string, argv: readonly string[], reader: StreamReader): Stream;
+  nodeDown(node: string): void;
+  linkChanged(a: string, b: string): void;
+  diskFailed(node: string, path: string): void;
+  device(node: string, path: string): DrbdDevicePort | null;
+  /** Whether a resource of the node has this volume attached. */
+  isBacking(node: string, path: string): boolean;
+}
+
+/** What the DRBD model asks of the room. */
+export interface DrbdHooks {
+  backing(node: string, path: string): BlockDevice | null;
+  callHelper(node: string, event: string, resource: string): Promise<number>;
+  readFile(node: string, path: string): string | null;
+  linkUp(a: string, b: string): boolean;
+  kernelLog(node: string, line: string): void;
+}
+
+export interface RoomWorld {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly chance: Chance;
+}
+
+/** Where a node stands, for people and supervisors. */
+export interface NodeReport {
+  readonly node: string;
+  readonly isOn: boolean;
+  /** Null while it is off or starting. */
+  readonly bootId: string | null;
+  readonly isMeshUp: boolean;
+  readonly isStorageUp: boolean;
+  readonly isWatchdogArmed: boolean;
+  readonly bmc: (BmcFaults & { readonly address: string }) | null;
+  readonly domains: readonly { readonly domid: number; readonly name: string; readonly state: string }[];
+  readonly volumes: number;
+  readonly failedVolumes: readonly string[];
+}
+
+export interface RoomReport extends ObserverReport {
+  readonly nodes: readonly NodeReport[];
+}
+
+/** Programs that one boot may run at once; more is refused, as fork would. */
+const PROGRAMS_MAX = 256;
+const KERNEL_LINES_MAX = 2_000;
+
+interface Running {
+  readonly boot: Boot;
+  readonly hypervisor: Hypervisor;
+  readonly kernelLines: string[];
+  programs: number;
+}
+
+export class Room {
+  readonly observer: Observer;
+  readonly #world: RoomWorld;
+  readonly #config: RoomConfig;
+  readonly #hooks: RoomHooks;
+  readonly #drbd: DrbdPort;
+  readonly #nodes = new Map<string, RoomNode>();
+  readonly #running = new Map<string, Running>();
+  /** Nodes that are to be on after `start`. */
+  readonly #powered = new Map<string, boolean>();
+  #wasRestored = false;
+  #isStarted = false;
+
+  constructor(world: RoomWorld, config: RoomConfig, hooks: RoomHooks, createDrbd: (hooks: DrbdHooks) => DrbdPort) {
+    this.#world = world;
+    this.#config = config;
+    this.#hooks = hooks;
+    this.observer = new Observer(world.clock, (key, value) => this.#set(key, value));
+    this.#drbd = createDrbd({
+      backing: (node, path) => this.#node(node).parts.group.byPath(path)?.disk ?? null,
+      callHelper: (node, event, resource) => this.#callHelper(node, event, resource),
+      readFile: (node, path) => hooks.readFile(node, path),
+      linkUp: (a, b) => this.#isLinkUp(a, b),
+      kernelLog: (node, line) => this.#kernelLog(node, line),
+    });
+    for (const spec of config.nodes) this.#nodes.set(spec.id, this.#createNode(spec));
+  }
+
+  /** Takes back what was persisted, in order, before `start`. Throws ClusterError `RoomStateUnusable` when a record makes no sense. */
+  restore(records: Iterable<RoomRecord>): void {
+    for (const record of records) {
+      this.#wasRestored = true;
+      if (!this.#restoreOne(record)) {
+        throw new ClusterError('RoomStateUnusable', `the room's journal holds a record that does not fit: ${JSON.stringify(record).slice(0, 200)}`, { retryable: false });
+      }
+    }
+  }
+
+  /** Everything that must be kept now: `restore` of these gives the same room. */
+  *entries(): Iterable<RoomRecord> {
+    for (const node of this.#nodes.values()) {
+      yield { kind: 'set', key: `power/${node.id}`, value: node.isOn ? 'on' : 'off' };
+      yield { kind: 'set', key: `cables/${node.id}`, value: JSON.stringify(node.cables) };
+      yield { kind: 'set', key: `bmc/${node.id}`, value: JSON.stringify(node.bmcFaults) };
+      for (const change of node.parts.group.entries()) yield { kind: 'group', node: node.id, change };
+    }
+    for (const [key, value] of this.observer.entries()) yield { kind: 'set', key, value };
+  }
+
+  /** Current comes back: every node that was on (in a new room: every node) starts up. */
+  start(): void {
+    this.#isStarted = true;
+    for (const node of this.#nodes.values()) {
+      node.parts.group.startPersisting();
+      if (this.#wasRestored) node.parts.group.powerLoss();
+      if (this.#powered.get(node.id) ?? true) node.powerOn();
+    }
+  }
+
+  /** Runs a program of a node. Rejects with ClusterError `NodeDown` when that boot is over, `ProgramNotStarted` when there is no such program. */
+  async run(nodeId: string, bootId: string, argv: readonly string[], stdin = ''): Promise<RunResult> {
+    const running = this.#runningOf(nodeId, bootId);
+    if (running.programs >= PROGRAMS_MAX) throw new ClusterError('ProgramNotStarted', `could not start ${argv[0]} on ${nodeId}: ${PROGRAMS_MAX} programs run already`, { retryable: true });
+    running.programs += 1;
+    let forget = (): void => undefined;
+    const death = new Promise<never>((_, reject) => {
+      forget = running.boot.onEnd((reason) => reject(new ClusterError('NodeDown', `${nodeId} went down (${reason}) while ${argv[0]} ran`, { retryable: false })));
+    });
+    try {
+      return await Promise.race([this.#dispatch(running, argv, stdin), death]);
+    } finally {
+      running.programs -= 1;
+      forget();
+    }
+  }
+
+  /** Starts a program that prints lines: `drbdsetup events2`. Its reader hears the end also when the node dies. */
+  stream(nodeId: string, bootId: string, argv: readonly string[], reader: StreamReader): Stream {
+    const { boot } = this.#runningOf(nodeId, bootId);
+    const program = programOf(argv);
+    if (program !== 'drbdsetup' && program !== 'drbdadm') throw new ClusterError('ProgramNotStarted', `${program} is no program that streams on ${nodeId}`, { retryable: false });
+    let hasEnded = false;
+    const end = (reason: string): void => {
+      if (hasEnded) return;
+      hasEnded = true;
+      forget();
+      reader.onEnd(reason);
+    };
+    const forget = boot.onEnd((reason) => end(`the node went down: ${reason}`));
+    const stream = this.#drbd.stream(nodeId, [program, ...argv.slice(1)], {
+      onLine: (line) => {
+        if (!hasEnded) reader.onLine(line);
+      },
+      onEnd: end,
+    });
+    return { stop: () => stream.stop() };
+  }
+
+  armWatchdog(nodeId: string, bootId: string, timeoutMs: number): void {
+    this.#node(nodeId).armWatchdog(bootId, timeoutMs);
+  }
+
+  petWatchdog(nodeId: string, bootId: string): void {
+    this.#node(nodeId).petWatchdog(bootId);
+  }
+
+  disarmWatchdog(nodeId: string, bootId: string): void {
+    this.#node(nodeId).disarmWatchdog(bootId);
+  }
+
+  /** sysrq-b: the node resets itself at once. */
+  resetNow(nodeId: string, bootId: string): void {
+    const node = this.#node(nodeId);
+    node.bootOf(bootId);
+    node.reset('selfReset');
+  }
+
+  powerOn(nodeId: string): void {
+    this.#node(nodeId).powerOn();
+  }
+
+  powerOff(nodeId: string): void {
+    this.#node(nodeId).powerOff();
+  }
+
+  reset(nodeId: string): void {
+    this.#node(nodeId).reset('reset');
+  }
+
+  /** Pulls or plugs a node's network cables. */
+  setCables(nodeId: string, change: { readonly mesh?: boolean; readonly storage?: boolean }): void {
+    const node = this.#node(nodeId);
+    const before = node.cables;
+    node.cables = { ...before, ...change };
+    this.#set(`cables/${nodeId}`, JSON.stringify(node.cables));
+    if (before.mesh !== node.cables.mesh) this.#hooks.onEvent({ kind: 'meshChanged', node: nodeId, isUp: node.cables.mesh });
+    if (before.storage === node.cables.storage) return;
+    this.#linksChanged(nodeId);
+    this.#hooks.onEvent({ kind: 'storageChanged', node: nodeId, isUp: node.cables.storage });
+  }
+
+  /** Breaks one volume of a node, or all of them. */
+  failDisk(nodeId: string, volume: string | null, fault: DiskFault): void {
+    for (const each of this.#volumes(nodeId, volume)) {
+      each.disk.fail(fault);
+      if (this.#running.has(nodeId)) this.#drbd.diskFailed(nodeId, `/dev/${this.#node(nodeId).parts.group.name}/${each.name}`);
+    }
+  }
+
+  repairDisk(nodeId: string, volume: string | null): void {
+    for (const each of this.#volumes(nodeId, volume)) each.disk.repair();
+  }
+
+  setBmc(nodeId: string, change: Partial<BmcFaults>): void {
+    const node = this.#node(nodeId);
+    if (node.parts.spec.bmc === null) throw new ClusterError('NoBmc', `${nodeId} has no BMC`, { retryable: false });
+    node.bmcFaults = { ...node.bmcFaults, ...change };
+    this.#set(`bmc/${nodeId}`, JSON.stringify(node.bmcFaults));
+  }
+
+  /** The guest of an instance powers itself off, restarts or crashes, wherever it runs. */
+  endGuest(instance: string, how: GuestEnd): void {
+    let count = 0;
+    for (const { hypervisor } of this.#running.values()) {
+      const domain = hypervisor.find(instance);
+      if (domain === null || domain.state !== 'running') continue;
+      hypervisor.endGuest(domain, how);
+      count += 1;
+    }
+    if (count === 0) throw new ClusterError('NotRunning', `${instance} runs nowhere`, { retryable: false });
+  }
+
+  report(): RoomReport {
+    return { ...this.observer.report(), nodes: [...this.#nodes.values()].map((node) => this.#nodeReport(node)) };
+  }
+
+  nodeReport(nodeId: string): NodeReport {
+    return this.#nodeReport(this.#node(nodeId));
+  }
+
+  /** Load of the control domain, 0 to 1 per processor. */
+  load(nodeId: string): number {
+    const domains = this.#running.get(nodeId)?.hypervisor.domains.length ?? 0;
+    return Math.min(1, (0.02 * (1 + domains)) / this.#node(nodeId).parts.spec.vcpus);
+  }
+
+  #nodeReport(node: RoomNode): NodeReport {
+    const { spec, group } = node.parts;
+    return {
+      node: node.id, isOn: node.isOn, bootId: node.boot?.bootId ?? null, isMeshUp: node.cables.mesh, isStorageUp: node.cables.storage, isWatchdogArmed: node.isWatchdogArmed,
+      bmc: spec.bmc === null ? null : { address: spec.bmc.address, ...node.bmcFaults },
+      domains: (this.#running.get(node.id)?.hypervisor.domains ?? []).map((domain) => ({ domid: domain.domid, name: domain.spec.name, state: domain.state })),
+      volumes: group.volumes.length, failedVolumes: group.volumes.filter(({ disk }) => disk.failed || disk.slow).map(({ name }) => name),
+    };
+  }
+
+  #node(id: string): RoomNode {
+    const node = this.#nodes.get(id);
+    if (node === undefined) throw new ClusterError('UnknownNode', `there is no ${id.slice(0, 60)} in this room; it has ${[...this.#nodes.keys()].join(', ')}`, { retryable: false });
+    return node;
+  }
+
+  #runningOf(nodeId: string, bootId: string): Running {
+    this.#node(nodeId).bootOf(bootId);
+    const running = this.#running.get(nodeId);
+    if (running === undefined) throw new ClusterError('NodeDown', `${nodeId} is down`, { retryable: false });
+    return running;
+  }
+
+  #volumes(nodeId: string, name: string | null): readonly LogicalVolume[] {
+    const { group } = this.#node(nodeId).parts;
+    if (name === null) return group.volumes;
+    const volume = group.find(name);
+    if (volume === null) throw new ClusterError('UnknownVolume', `${nodeId} has no volume ${name.slice(0, 60)}`, { retryable: false });
+    return [volume];
+  }
+
+  #createNode(spec: NodeSpec): RoomNode {
+    const group = new VolumeGroup(spec.volumeGroup, spec.volumeGroupBytes, this.#world.chance, (change) => this.#persist({ kind: 'group', node: spec.id, change }));
+    return new RoomNode({ spec, timings: this.#config.timings, ...this.#world, group }, {
+      onBooted: (boot) => this.#booted(spec.id, boot),
+      onDied: (boot, reason) => this.#died(spec.id, boot, reason),
+      onPower: (isOn) => {
+        this.#set(`power/${spec.id}`, isOn ? 'on' : 'off');
+        this.#hooks.onEvent({ kind: 'powerChanged', node: spec.id, isOn });
+      },
+    });
+  }
+
+  #booted(nodeId: string, boot: Boot): void {
+    const { spec, group } = this.#node(nodeId).parts;
+    const findDrbd = (path: string): DrbdDevicePort | null => this.#drbd.device(nodeId, path);
+    const hypervisor = new Hypervisor({
+      boot, spec, timings: this.#config.timings, clock: this.#world.clock, chance: this.#world.chance, observer: this.observer,
+      devices: {
+        exists: (path) => deviceExists(group, findDrbd, path),
+        open: (path) => {
+          const opened = openDevice(boot, group, findDrbd, path);
+          return typeof opened === 'string' ? null : opened;
+        },
+      },
+      onDomain: (event) => this.#hooks.onEvent({ ...event, node: nodeId }),
+    });
+    this.#running.set(nodeId, { boot, hypervisor, kernelLines: [], programs: 0 });
+    this.#linksChanged(nodeId);
+    this.#hooks.onEvent({ kind: 'booted', node: nodeId, bootId: boot.bootId });
+  }
+
+  #died(nodeId: string, boot: Boot, reason: DeathReason): void {
+    this.#running.delete(nodeId);
+    this.#drbd.nodeDown(nodeId);
+    this.#linksChanged(nodeId);
+    this.#hooks.onEvent({ kind: 'died', node: nodeId, bootId: boot.bootId, reason });
+  }
+
+  #isLinkUp(a: string, b: string): boolean {
+    return [a, b].every((id) => this.#running.has(id) && this.#node(id).cables.storage);
+  }
+
+  #linksChanged(nodeId: string): void {
+    for (const other of this.#nodes.keys()) if (other !== nodeId) this.#drbd.linkChanged(nodeId, other);
+  }
+
+  #kernelLog(nodeId: string, line: string): void {
+    const lines = this.#running.get(nodeId)?.kernelLines;
+    if (lines === undefined) return;
+    lines.push(line);
+    if (lines.length > KERNEL_LINES_MAX) lines.splice(0, lines.length - KERNEL_LINES_MAX / 2);
+  }
+
+  #callHelper(nodeId: string, event: string, resource: string): Promise<number> {
+    const { boot } = this.#node(nodeId);
+    if (boot === null) return new Promise(() => undefined);
+    return this.#hooks.callHelper(nodeId, boot.bootId, event, resource);
+  }
+
+  async #dispatch(running: Running, argv: readonly string[], stdin: string): Promise<RunResult> {
+    const { boot, hypervisor } = running;
+    const { timings } = this.#config;
+    const { group } = this.#node(boot.node).parts;
+    const program = programOf(argv);
+    const words = [program, ...argv.slice(1)];
+    if (program === 'drbdadm' || program === 'drbdsetup' || program === 'drbdmeta' || (program === 'cat' && argv[1] === '/proc/drbd')) return await this.#drbd.run(boot.node, words, stdin);
+    if (program === 'xl') return await runXl(hypervisor, { readFile: (path) => this.#hooks.readFile(boot.node, path), exists: (path) => isBootFile(path) || this.#hooks.readFile(boot.node, path) !== null }, argv.slice(1));
+    if (program === 'fence_ipmilan') return await runFence({ find: (address) => this.#findBmc(address), sleep: (delayMs) => boot.sleep(delayMs), wallTime: () => this.#world.clock.wallTime(), bmcMs: timings.bmcMs, bmcTimeoutMs: timings.bmcTimeoutMs }, words, stdin);
+    if (LVM_PROGRAMS.has(program)) {
+      await boot.sleep(program === 'lvs' || program === 'vgs' || program === 'pvs' ? timings.lvmQueryMs : timings.lvmMs);
+      return runLvm(group, (volume) => this.#isOpen(running, volume), words);
+    }
+    await boot.sleep(timings.smallMs);
+    if (program.startsWith('xenstore-')) return hypervisor.xenstore.run(words);
+    if (program === 'dmesg') return { exitCode: 0, stdout: running.kernelLines.map((line) => `${line}\n`).join(''), stderr: '' };
+    if (SMALL_PROGRAMS.includes(program)) {
+      return await runSmall({
+        readFile: (path) => this.#readNodeFile(running, path),
+        digestOf: (path) => this.#hooks.digestOf(boot.node, path),
+        openDevice: (path) => openDevice(boot, group, (device) => this.#drbd.device(boot.node, device), path),
+        sleep: (delayMs) => boot.sleep(delayMs), copyBytesPerSecond: timings.copyBytesPerSecond,
+      }, words);
+    }
+    throw new ClusterError('ProgramNotStarted', `could not start ${program.slice(0, 60)} on ${boot.node}: no such program`, { retryable: false });
+  }
+
+  #isOpen(running: Running, volume: LogicalVolume): boolean {
+    const { group } = this.#node(running.boot.node).parts;
+    const path = `/dev/${group.name}/${volume.name}`;
+    if (this.#drbd.isBacking(running.boot.node, path)) return true;
+    return running.hypervisor.domains.some(({ disks }) => disks.some((disk) => group.byPath(disk.path)?.name === volume.name));
+  }
+
+  #readNodeFile(running: Running, path: string): string | null {
+    if (path === '/proc/sys/kernel/random/boot_id') return `${running.boot.bootId}\n`;
+    const console = /^\/var\/log\/xen\/console\/guest-(.+)\.log$/.exec(path);
+    if (console?.[1] !== undefined) return running.hypervisor.consoles.get(console[1])?.text ?? null;
+    return this.#hooks.readFile(running.boot.node, path);
+  }
+
+  #findBmc(address: string): Bmc | null {
+    for (const node of this.#nodes.values()) {
+      const { bmc } = node.parts.spec;
+      if (bmc?.address === address) return { spec: bmc, faults: node.bmcFaults, isOn: () => node.isOn, powerOff: () => node.powerOff(), powerOn: () => node.powerOn() };
+    }
+    return null;
+  }
+
+  #set(key: string, value: string | null): void {
+    this.#persist({ kind: 'set', key, value });
+  }
+
+  #persist(record: RoomRecord): void {
+    if (this.#isStarted) this.#hooks.persist(record);
+  }
+
+  #restoreOne(record: RoomRecord): boolean {
+    if (record.kind === 'group') return this.#nodes.get(record.node)?.parts.group.restore(record.change) ?? false;
+    const [kind = '', id = ''] = record.key.split('/');
+    if (kind === 'ack' || kind === 'violation') {
+      this.observer.restore(record.key, record.value);
+      return true;
+    }
+    const node = this.#nodes.get(id);
+    if (node === undefined || record.value === null) return false;
+    if (kind === 'power') this.#powered.set(id, record.value === 'on');
+    else if (kind === 'cables') node.cables = JSON.parse(record.value) as RoomNode['cables'];
+    else if (kind === 'bmc') node.bmcFaults = JSON.parse(record.value) as BmcFaults;
+    else return false;
+    return true;
+  }
+}
+
+const LVM_PROGRAMS: ReadonlySet<string> = new Set(['lvcreate', 'lvremove', 'lvextend', 'lvchange', 'lvs', 'vgs', 'pvs']);
+
+/** Kernels, ramdisks and boot loaders that every installed node has. */
+function isBootFile(path: string): boolean {
+  return path.startsWith('/boot/') || path === 'pygrub' || path.startsWith('/usr/lib/xen');
+}
+
+function programOf(argv: readonly string[]): string {
+  const path = argv[0] ?? '';
+  return path.slice(path.lastIndexOf('/') + 1);
+}
