@@ -116,6 +116,8 @@ export function stepHolder(before: HolderState, event: HolderEvent): Step<Holder
     case 'refused':
       return onRefused(before, event.nonce, event.leader, event.reason);
     case 'dogArmed':
+      // Arming took longer than the lease lasted, and arming pets: only an immediate end makes up for that.
+      if (before.phase === 'unarmed') return expire(before, 'the watchdog was armed too late for the lease');
       if (before.phase !== 'arming') return { state: before, effects: [] };
       return { state: { ...before, phase: 'armed', pettedAtMs: event.atMs }, effects: [{ kind: 'tellAgent' }] };
     case 'dogRefused':

@@ -10,8 +10,6 @@ import { TIMING_PROFILES } from '../model/timing.ts';
 import type { TimingProfile } from '../model/timing.ts';
 import type { LeaseRefusal } from './lease.ts';
 
-/** Longest line, characters. */
-export const KEEPER_LINE_MAX = 16 * 1024;
 /** Most voters that a keeper renews with: five, and those that replace them. */
 export const KEEPER_VOTERS_MAX = 9;
 
@@ -54,20 +52,19 @@ export interface KeeperToAgent {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The message of a line, or null when it is none. Never throws. */
-export function parseAgentLine(line: string): AgentToKeeper | null {
-  const fields = parseFields(line);
-  if (fields?.['kind'] === 'disarm') {
-    const allowed = fields['allowed'];
+/** The message that a line's JSON value is, or null when it is none. Never throws. */
+export function parseAgentMessage(value: unknown): AgentToKeeper | null {
+  if (!isFields(value)) return null;
+  if (value['kind'] === 'disarm') {
+    const allowed = value['allowed'];
     return typeof allowed === 'boolean' ? { kind: 'disarm', allowed } : null;
   }
-  return fields?.['kind'] === 'cell' ? orNull(() => parseCell(fields)) : null;
+  return value['kind'] === 'cell' ? orNull(() => parseCell(value)) : null;
 }
 
-/** The message of a line, or null when it is none. Never throws. */
-export function parseKeeperLine(line: string): KeeperToAgent | null {
-  const fields = parseFields(line);
-  return fields?.['kind'] === 'lease' ? orNull(() => parseLease(fields)) : null;
+/** The message that a line's JSON value is, or null when it is none. Never throws. */
+export function parseKeeperMessage(value: unknown): KeeperToAgent | null {
+  return isFields(value) && value['kind'] === 'lease' ? orNull(() => parseLease(value)) : null;
 }
 
 function parseCell(fields: Fields): KeeperCell | null {
@@ -95,12 +92,6 @@ function parseLease(fields: Fields): KeeperToAgent | null {
   if (leader !== null && typeof leader !== 'string') return null;
   if (refusal !== null && refusal !== 'fenced' && refusal !== 'notAdmitted' && refusal !== 'wrongProfile' && refusal !== 'wrongCluster') return null;
   return { kind: 'lease', bootId: parseBootId(bootId), armed, validUntilMs, leader: leader === null ? null : parseMemberId(leader), refusal, profile };
-}
-
-function parseFields(line: string): Fields | null {
-  if (line.length > KEEPER_LINE_MAX) return null;
-  const value = orNull((): unknown => JSON.parse(line));
-  return isFields(value) ? value : null;
 }
 
 function isFields(value: unknown): value is Fields {

@@ -1,0 +1,97 @@
+/**
+ * How does a keeper start, and end? Wires keeper.ts to the node: `node agent/keeper/main.ts --config FILE`.
+ *
+ * Imports are few on purpose: this process must stay small and must not pause.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createWorld, clock, timers } from '../drivers/node-world.ts';
+import { createProcessLog } from '../drivers/process-log.ts';
+import { openDatagrams } from '../../shared/net/datagrams.ts';
+import { leaseKeyFrom } from '../../shared/net/lease-key.ts';
+import type { LeaseKey } from '../../shared/net/lease-key.ts';
+import { createSealer } from '../../shared/net/lease-seal.ts';
+import { serveLines } from '../../shared/net/lines.ts';
+import type { LineConnection } from '../../shared/net/lines.ts';
+import { describeError } from '../../shared/errors.ts';
+import { readCell, writeCell } from './cell-file.ts';
+import { parseKeeperConfig } from './config.ts';
+import type { KeeperConfig } from './config.ts';
+import { Keeper } from './keeper.ts';
+import { openMachine } from './machine.ts';
+
+/** How often a keeper looks for the key that its agent makes at the very first start. */
+const KEY_POLL_MS = 250;
+
+async function main(): Promise<void> {
+  const config = readConfig();
+  const { cell, node, clusterUuid } = config;
+  const log = createProcessLog(clock, { process: 'keeper', node }, config.logFile);
+  const world = createWorld(log);
+  const machine = await openMachine(config.machine, node);
+  const cellFile = join(config.dataDirectory, 'keeper-cell.json');
+  const { privateKey } = await awaitKey(join(config.dataDirectory, 'lease.key'));
+  const colon = config.leaseListen.lastIndexOf(':');
+  const socket = await openDatagrams({ host: config.leaseListen.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(config.leaseListen.slice(colon + 1)) });
+
+  const agents = new Set<LineConnection>();
+  const keeper = new Keeper(
+    {
+      world, node, clusterUuid, bootId: machine.bootId, machine, watchdog: machine.watchdog, datagrams: machine.plug(socket),
+      sealerFor: (voters) => {
+        const peers = new Map(voters.map((voter) => [voter.id, voter.leaseKey]));
+        return createSealer({ cell, self: node, privateKey, peers: () => peers });
+      },
+      tellAgents: (message) => {
+        for (const agent of agents) agent.send(message);
+      },
+      saveCell: (known) => writeCell(cellFile, known, (cause) => log.write({ event: 'cellNotSaved', level: 'warning', error: describeError(cause) })),
+    },
+    config.profile,
+    readCell(cellFile, clusterUuid),
+  );
+  await serveLines(config.keeperSocket, (agent) => {
+    agents.add(agent);
+    agent.onMessage((value) => keeper.hear(value));
+    agent.onClose(() => {
+      agents.delete(agent);
+      if (agents.size === 0) keeper.agentGone();
+    });
+    agent.send(keeper.lease());
+  }, { timers });
+  log.write({ event: 'keeperStarted', bootId: machine.bootId, pid: process.pid });
+
+  const end = (): void => {
+    // What fails here is told, and the watchdog decides.
+    void keeper.stop().catch((thrown: unknown) => log.write({ event: 'keeperNotStopped', level: 'alarm', error: describeError(thrown) }))
+      .then(() => log.close()).then(() => process.exit(0));
+  };
+  process.once('SIGTERM', end);
+  process.once('SIGINT', end);
+}
+
+function readConfig(): KeeperConfig {
+  const at = process.argv.indexOf('--config');
+  const path = at < 0 ? undefined : process.argv[at + 1];
+  if (path === undefined) throw new Error('usage: node agent/keeper/main.ts --config FILE');
+  return parseKeeperConfig(readFileSync(path, 'utf8'));
+}
+
+/** The node's key. The agent makes it; the keeper never does, so that there is only ever one. */
+async function awaitKey(path: string): Promise<LeaseKey> {
+  for (;;) {
+    try {
+      return leaseKeyFrom(Buffer.from(readFileSync(path, 'utf8').trim(), 'base64'));
+    } catch (thrown) {
+      if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT')) throw thrown;
+    }
+    await new Promise<void>((resolve) => void timers.after(KEY_POLL_MS, resolve));
+  }
+}
+
+try {
+  await main();
+} catch (thrown) {
+  process.stderr.write(`keeper: ${describeError(thrown)}\n`);
+  process.exit(1);
+}

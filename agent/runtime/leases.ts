@@ -1,0 +1,165 @@
+/**
+ * How long does this node's own lease last? The agent's end of the line to its keeper.
+ *
+ * The keeper holds the lease, not the agent: this link only tells it who votes, and repeats to the gate what it says.
+ * While the line is down the agent believes the last word until it lapses by itself: the lease is a date, not a state.
+ */
+import type { BootId, MemberId, NodeId } from '../../shared/ids.ts';
+import { memberOfVoter } from '../../shared/ids.ts';
+import type { ReplicatedLog } from '../../shared/ledger/replicated-log.ts';
+import type { Timer, World } from '../../shared/world.ts';
+import { parseKeeperMessage } from '../../shared/wire/keeper.ts';
+import type { AgentToKeeper, KeeperCell, KeeperToAgent, LeaseVoter } from '../../shared/wire/keeper.ts';
+import { SECOND_MS } from '../../shared/units.ts';
+
+/** A JSON value at a time, each way (shared/net/lines.ts has one). */
+export interface LineConnection {
+  send(value: unknown): boolean;
+  onMessage(handler: (value: unknown) => void): void;
+  /** Called once, also after `close`. */
+  onClose(handler: (reason: string) => void): void;
+  close(): void;
+}
+
+export interface KeeperLinkPorts {
+  readonly world: World;
+  readonly log: ReplicatedLog;
+  /** The boot that this agent runs in: a keeper of another one is not ours. */
+  readonly bootId: BootId;
+  /** Connects to the keeper's socket; rejects when nobody listens. */
+  readonly connect: () => Promise<LineConnection>;
+}
+
+/** Longest pause between two attempts to reach the keeper. It is on the same machine. */
+const RECONNECT_MS = SECOND_MS / 2;
+
+/** The agent's view of its keeper. Bind it once per agent process. */
+export class KeeperLink {
+  readonly #ports: KeeperLinkPorts;
+  readonly #listeners = new Set<() => void>();
+  readonly #unsubscribers: (() => void)[];
+  #connection: LineConnection | null = null;
+  #retry: Timer | null = null;
+  #lease: KeeperToAgent | null = null;
+  #told = '';
+  #mayDisarm = false;
+  #isStopped = false;
+
+  constructor(ports: KeeperLinkPorts) {
+    this.#ports = ports;
+    this.#unsubscribers = [ports.log.onStatus(() => this.#tellCell()), ports.log.subscribe(() => this.#tellCell())];
+    this.#connect();
+  }
+
+  /** How much longer this node may act, ms; 0 without a lease, or when the watchdog is not armed. */
+  remainingMs(): number {
+    if (this.#lease?.armed !== true || this.#lease.validUntilMs === null) return 0;
+    return Math.max(0, this.#lease.validUntilMs - this.#ports.world.clock.nowMs());
+  }
+
+  /** Whether the watchdog is armed: without that the node is not ready for work. */
+  isArmed(): boolean {
+    return this.#lease?.armed === true;
+  }
+
+  /** The keeper's last word, null before the first. */
+  lease(): KeeperToAgent | null {
+    return this.#lease;
+  }
+
+  /** Called after each word of the keeper. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Says whether a keeper that is told to end may disarm the watchdog: true only while no domain runs on this node and none
+   * will be started. Withdraw it before anything is started.
+   */
+  allowDisarm(allowed: boolean): void {
+    if (allowed === this.#mayDisarm) return;
+    this.#mayDisarm = allowed;
+    this.#send({ kind: 'disarm', allowed });
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const unsubscribe of this.#unsubscribers) unsubscribe();
+    this.#retry?.cancel();
+    this.#connection?.close();
+  }
+
+  #connect(): void {
+    // Both ends are handled: a keeper that is not there is tried again.
+    void this.#ports.connect().then(
+      (connection) => this.#connected(connection),
+      () => this.#later(),
+    );
+  }
+
+  #connected(connection: LineConnection): void {
+    if (this.#isStopped) {
+      connection.close();
+      return;
+    }
+    this.#connection = connection;
+    connection.onMessage((value) => this.#heard(value));
+    connection.onClose((reason) => {
+      if (this.#connection !== connection) return;
+      this.#connection = null;
+      this.#ports.world.log.write({ event: 'keeperLinkLost', reason });
+      this.#later();
+    });
+    this.#told = '';
+    this.#tellCell();
+    if (this.#mayDisarm) this.#send({ kind: 'disarm', allowed: true });
+  }
+
+  #later(): void {
+    if (this.#isStopped) return;
+    this.#retry = this.#ports.world.timers.after(RECONNECT_MS * (0.5 + this.#ports.world.chance.next() / 2), () => this.#connect());
+  }
+
+  #heard(value: unknown): void {
+    const lease = parseKeeperMessage(value);
+    if (lease === null || lease.bootId !== this.#ports.bootId) {
+      this.#ports.world.log.write({ event: 'keeperMessageRefused', level: 'alarm', message: value });
+      return;
+    }
+    if (lease.armed !== this.#lease?.armed || lease.refusal !== this.#lease.refusal) {
+      this.#ports.world.log.write({ event: 'lease', armed: lease.armed, refusal: lease.refusal, leader: lease.leader, profile: lease.profile });
+    }
+    this.#lease = lease;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Tells who votes and by which profile, when that is news. */
+  #tellCell(): void {
+    if (this.#connection === null) return;
+    const cell = keeperCell(this.#ports.log);
+    // An agent that has not caught up knows less than the keeper's own file.
+    if (cell === null) return;
+    const told = JSON.stringify(cell);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#send(cell);
+  }
+
+  #send(message: AgentToKeeper): void {
+    this.#connection?.send(message);
+  }
+}
+
+/** What the keeper must know of the ledger, or null when this member knows no voter that is a node. */
+export function keeperCell(log: Pick<ReplicatedLog, 'state' | 'status'>): KeeperCell | null {
+  const { cell, clusterUuid, parameters, nodes } = log.state();
+  const voters: LeaseVoter[] = [];
+  for (const voter of log.status().voters) {
+    const id: MemberId = memberOfVoter(voter);
+    // A witness is no node, never leads for long, and takes no renewals.
+    const node = nodes.get(id as NodeId);
+    if (node !== undefined && node.phase !== 'removed') voters.push({ id, leaseAddress: node.leaseAddress, leaseKey: node.leaseKey });
+  }
+  return voters.length === 0 ? null : { kind: 'cell', cell, clusterUuid, profile: parameters.profile, voters };
+}
