@@ -77,7 +77,8 @@ export function createSealer(options: SealerOptions): Sealer {
   function keysWith(other: MemberId): Keys | null {
     const peers = options.peers();
     const publicKey = peers.get(other);
-    if (publicKey === undefined || other === self) return null;
+    // A node renews with its own agent as well, so `other` may be ourselves: a pair like any other, with a key of its own.
+    if (publicKey === undefined) return null;
     const known = pairs.get(other);
     if (known?.publicKey === publicKey) return known.keys;
     if (pairs.size > peers.size) pairs.clear();

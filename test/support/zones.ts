@@ -58,7 +58,7 @@ export const ZONES: Zone[] = [
     // No library at all: the keeper must stay small.
     name: 'agent/keeper',
     files: ['agent/keeper/**'],
-    zones: ['shared (pure)', 'agent/machines', 'agent/runtime', 'agent/drivers', 'agent/drivers (build, parse)'],
+    zones: ['shared (pure)', 'shared/net', 'agent/machines', 'agent/runtime', 'agent/drivers', 'agent/drivers (build, parse)', 'agent/room'],
     libraries: [],
     mayUseNode: true,
     isPure: false,
