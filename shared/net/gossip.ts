@@ -31,6 +31,10 @@ export function gossipService(cell: CellId, topics: readonly Topic[], heartbeatI
     Dout: 1,
     floodPublish: false,
     heartbeatInterval: heartbeatIntervalMs,
+    // What is told to neighbours outside of the mesh at each heartbeat: names of the last two intervals, 16 bytes each.
+    mcacheLength: 3,
+    mcacheGossip: 2,
+    msgIdFn: shortId,
     globalSignaturePolicy: 'StrictSign',
     allowPublishToZeroTopicPeers: true,
     emitSelf: false,
@@ -41,6 +45,15 @@ export function gossipService(cell: CellId, topics: readonly Topic[], heartbeatI
     maxInboundDataLength: 1024 * 1024,
     maxOutboundBufferSize: 4 * 1024 * 1024,
   });
+}
+
+/** The author's last 8 bytes and the 8 random ones of the message: nobody can take another author's names. */
+function shortId(message: Message): Uint8Array {
+  if (message.type !== 'signed') return new Uint8Array(16); // Refused anyway: all our messages are signed.
+  const id = new Uint8Array(16);
+  id.set(message.from.toMultihash().bytes.slice(-8));
+  new DataView(id.buffer).setBigUint64(8, message.sequenceNumber);
+  return id;
 }
 
 /** A token bucket per author, for as many authors as there are members. */

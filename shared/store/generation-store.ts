@@ -49,6 +49,8 @@ export async function openGenerationStore(directory: string, disk: SlotDisk = sl
   /** What is durable, and what is on its way there. */
   const durable = loaded;
   const next = new Map(loaded);
+  /** Spelled out only when it is written: one write serves many. */
+  const content = { toJSON: () => Object.fromEntries(next) };
 
   return {
     seen: (target) => durable.get(target) ?? 0,
@@ -58,13 +60,13 @@ export async function openGenerationStore(directory: string, disk: SlotDisk = sl
         throw new ClusterError('StoreFull', `${GENERATIONS_MAX} generations are remembered in ${directory}: none can be added for ${target}`, { retryable: false });
       }
       next.set(target, Math.max(generation, next.get(target) ?? 0));
-      await slots.write(Object.fromEntries(next));
+      await slots.write(content);
       durable.set(target, Math.max(generation, durable.get(target) ?? 0));
     },
     async forget(targets) {
       const known = targets.filter((target) => next.delete(target));
       if (known.length === 0) return;
-      await slots.write(Object.fromEntries(next));
+      await slots.write(content);
       for (const target of known) durable.delete(target);
     },
   };
