@@ -12,8 +12,9 @@ interface MemberWriter {
   readonly key: string;
   readonly open: string;
   readonly close: string;
-  /** What stands there when the member is absent. */
+  /** What stands there when the member is absent, and when it has no content. */
   readonly absent: string;
+  readonly empty: string;
   readonly write: (value: unknown) => string;
 }
 
@@ -43,13 +44,18 @@ function structureWriter(slice: ServiceSlice, reference: Reference, known: Map<s
   const members: MemberWriter[] = Object.entries(shape.members ?? {}).map(([key, member]) => {
     const tag = member.locationName ?? key;
     const isList = resolveShape(slice, member).type === 'list';
-    return { key, open: `<${tag}>`, close: `</${tag}>`, absent: isList && !isSparse ? `<${tag}/>` : '', write: writerOf(slice, member, known) };
+    return { key, open: `<${tag}>`, close: `</${tag}>`, absent: isList && !isSparse ? `<${tag}/>` : '', empty: `<${tag}/>`, write: writerOf(slice, member, known) };
   });
   return (value) => {
     let xml = '';
     for (const member of members) {
       const inner = (value as Record<string, unknown>)[member.key];
-      xml += inner === undefined ? member.absent : member.open + member.write(inner) + member.close;
+      if (inner === undefined) {
+        xml += member.absent;
+        continue;
+      }
+      const content = member.write(inner);
+      xml += content === '' ? member.empty : member.open + content + member.close;
     }
     return xml;
   };
