@@ -24,7 +24,7 @@ const AGENT = v.strictObject({
   /** Multiaddr that the mesh listens at, with a fixed port. */
   meshListen: v.string(),
   /** `host:port` of the lease socket. */
-  leaseListen: v.string(),
+  leaseListen: v.pipe(v.string(), v.regex(/^[0-9A-Za-z.\-]+:[0-9]{1,5}$/, 'must be host:port')),
   /** Base64 of the cell's pre-shared key for libp2p (pnet). */
   presharedKey: v.string(),
   /** Members that are known before the ledger is: how a node finds its cell. */
@@ -36,6 +36,8 @@ const AGENT = v.strictObject({
   /** Name of the volume group for replicas, directory of images. */
   volumeGroup: v.optional(v.string(), 'vg0'),
   imageDirectory: v.optional(v.string(), '/var/lib/ves/images'),
+  /** How this node may switch others' power: the secrets that the ledger does not hold. */
+  power: v.optional(v.record(NAME, v.strictObject({ username: v.pipe(v.string(), v.minLength(1)), password: v.pipe(v.string(), v.minLength(1)) })), {}),
   logFile: v.optional(v.string()),
 });
 

@@ -1,7 +1,7 @@
 /**
  * What is the next safe step for one volume on this node? Desired (ledger) against observed (DRBD, LVM), one step at a time.
  *
- *     nothing --createReplica--> formed --configure, up--> Secondary --connect--> Connected
+ *     nothing --configure, createReplica--> formed --up--> Secondary --connect--> Connected
  *     Secondary --(holder) shrink if alone--> promote --> Primary --(not formatted) write image, report--> in use
  *     Primary --instance stopped, or not the holder--> demote --> Secondary
  *     retired or deleted --> down --> wiped --> reported
@@ -68,13 +68,12 @@ export function nextVolumeStep(view: VolumeView): VolumeStep {
   if (volume.deleting) return removalStep(view);
   if (volume.tainted.includes(self.node)) return { kind: 'alarm', reason: 'the disk of this replica failed; it waits to be replaced' };
 
-  const replica = observed.replicas.get(volume.id);
-  if (replica?.formed !== true) return { kind: 'createReplica' };
   const resource = observed.resources.get(volume.id);
   if (observed.configs.get(volume.id) !== view.wantedConfig) {
     if (resource === undefined) return { kind: 'configure', adjust: false };
     return isAdjustSafe(view, resource) ? { kind: 'configure', adjust: true } : wait('the configuration changes after the in-sync set shrank');
   }
+  if (observed.replicas.get(volume.id)?.formed !== true) return { kind: 'createReplica' };
   if (resource === undefined) return { kind: 'up' };
   return shouldBePrimary(view) ? primaryStep(view, resource) : secondaryStep(view, resource);
 }
