@@ -35,7 +35,7 @@ export function defineAction<Name extends keyof ActionShapes>(
   traits: ActionTraits,
   handle: (input: ActionShapes[Name]['input'], context: RequestContext) => Promise<ActionShapes[Name]['output']>,
 ): Action {
-  return { name, traits, handle: (input, context) => handle(input as ActionShapes[Name]['input'], context) };
+  return { name, traits, handle: (input, context) => handle(input, context) };
 }
 
 /** For changing actions: called when everything was checked and nothing was done. Throws `DryRunOperation` if only that was asked. */

@@ -39,7 +39,7 @@ export async function readBody(request: Request, bytesMax: number = BODY_BYTES_M
   const chunks: Uint8Array[] = [];
   let length = 0;
   if (request.body === null) return new Uint8Array(0);
-  for await (const chunk of request.body) {
+  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
     length += chunk.length;
     if (length > bytesMax) throw tooLarge;
     chunks.push(chunk);

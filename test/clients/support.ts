@@ -22,7 +22,9 @@ export interface Served extends Bench {
 export async function serve(): Promise<Served> {
   const on = bench();
   on.clock.wallTime = () => new Date().toISOString();
-  const server = createServer(getRequestListener(on.app.fetch));
+  const listener = getRequestListener(on.app.fetch);
+  // The listener answers its own failures with status 500; it never rejects.
+  const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
   await new Promise<void>((settle) => server.listen(0, '127.0.0.1', settle));
   const { port } = server.address() as AddressInfo;
   const close = async (): Promise<void> => {

@@ -26,7 +26,7 @@ export interface WriterOptions {
 /** Compiles the writer of an output structure. Values have the types of shapes.ts; times are ISO strings and written as they are. */
 export function compileWriter(slice: ServiceSlice, output: Reference, options: WriterOptions): (value: object) => string {
   const known = new Map<string, (value: unknown) => string>();
-  return structureWriter(slice, output, known, options.sparse) as (value: object) => string;
+  return structureWriter(slice, output, known, options.sparse);
 }
 
 function writerOf(slice: ServiceSlice, reference: Reference, known: Map<string, (value: unknown) => string>): (value: unknown) => string {

@@ -233,7 +233,7 @@ tags('is set, replaced, found and removed', async () => {
   assert.is(set.body.return, 'true');
   await call(on, 'CreateTags', { 'ResourceId.1': one, 'Tag.1.Key': 'a', 'Tag.1.Value': '2' });
   const found = await call(on, 'DescribeTags', { 'Filter.1.Name': 'key', 'Filter.1.Value.1': 'a', 'Filter.2.Name': 'resource-type', 'Filter.2.Value.1': 'instance' });
-  assert.equal(found.body.tagSet.item.map((tag: { resourceId: string; value: string }) => [tag.resourceId, tag.value]).toSorted(), [[one, '2'], [two, '1']].toSorted());
+  assert.equal(found.body.tagSet.item.map((tag: { resourceId: string; value: string }) => `${tag.resourceId} ${tag.value}`).toSorted(), [`${one} 2`, `${two} 1`].toSorted());
   await call(on, 'DeleteTags', { 'ResourceId.1': one, 'Tag.1.Key': 'a', 'Tag.1.Value': '1' });
   assert.equal(on.cell.instance(one).tags, { a: '2', b: '' }, 'another value stays');
   await call(on, 'DeleteTags', { 'ResourceId.1': one, 'Tag.1.Key': 'b', 'Tag.1.Value': '' });

@@ -83,9 +83,9 @@ running('has one effect for one client token', async () => {
   const again = await launch(on, { ClientToken: 'one', MaxCount: '2' });
   assert.equal(again, first);
   assert.is(on.cell.state().instances.size, 2);
-  const others = [{ MaxCount: '3' }, { MaxCount: '2', InstanceType: 't2.nano' }, { MaxCount: '2', UserData: 'eA==' }, { 'MaxCount': '2', 'TagSpecification.1.ResourceType': 'instance', 'TagSpecification.1.Tag.1.Key': 'a' }, { MaxCount: '2', MinCount: '2' }];
+  const others: readonly Record<string, string>[] = [{ MaxCount: '3' }, { MaxCount: '2', InstanceType: 't2.nano' }, { MaxCount: '2', UserData: 'eA==' }, { 'MaxCount': '2', 'TagSpecification.1.ResourceType': 'instance', 'TagSpecification.1.Tag.1.Key': 'a' }, { MaxCount: '2', MinCount: '2' }];
   for (const other of others) {
-    assert.is((await call(on, 'RunInstances', { ...RUN, ClientToken: 'one', ...other } as Record<string, string>)).code, 'IdempotentParameterMismatch', JSON.stringify(other));
+    assert.is((await call(on, 'RunInstances', { ...RUN, ClientToken: 'one', ...other })).code, 'IdempotentParameterMismatch', JSON.stringify(other));
   }
   assert.is(on.cell.state().instances.size, 2);
 });

@@ -103,7 +103,7 @@ export class FakeCell implements CellPort {
 
   /** The nodes catch up with what is desired: starting instances run, stopping ones stop, stopped ones that shall run start. */
   settle(): void {
-    for (const { id } of [...this.#state.instances.values()]) {
+    for (const { id } of this.#state.instances.values()) {
       const before = this.instance(id);
       if (before.phase === 'stopped' && before.desired === 'running') {
         const node = parseNodeId('node-1');
