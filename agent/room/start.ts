@@ -58,6 +58,7 @@ export async function startRoom(config: RoomProcessConfig, createDrbd: (world: R
     room.start();
     journal.rewrite();
   } catch (thrown) {
+    room.stop();
     await server.close();
     throw thrown;
   }
@@ -65,6 +66,7 @@ export async function startRoom(config: RoomProcessConfig, createDrbd: (world: R
     room, socketPath,
     close: async () => {
       // No goodbye: what the disks have is what stays.
+      room.stop();
       edges.journal?.close();
       edges.journal = null;
       await server.close();

@@ -111,6 +111,11 @@ export class RoomNode {
     return this.#watchdog !== null;
   }
 
+  /** The room ends: nothing of the machine goes on, and nobody is told. */
+  stop(): void {
+    this.#endBoot('powerOff');
+  }
+
   #checkWatchdog(): void {
     const watchdog = this.#watchdog;
     if (watchdog === null) return;
@@ -129,16 +134,21 @@ export class RoomNode {
   }
 
   #die(reason: DeathReason): void {
+    const { boot } = this;
+    this.#endBoot(reason);
+    if (boot === null) return;
+    this.#listener.onDied(boot, reason);
+    // After the kernel is gone, so that nothing can be flushed any more.
+    this.parts.group.powerLoss();
+  }
+
+  #endBoot(reason: DeathReason): void {
     this.#watchdog?.timer.cancel();
     this.#watchdog = null;
     this.#starting?.cancel();
     this.#starting = null;
     const { boot } = this;
     this.boot = null;
-    if (boot === null) return;
-    boot.end(reason);
-    this.#listener.onDied(boot, reason);
-    // After the kernel is gone, so that nothing can be flushed any more.
-    this.parts.group.powerLoss();
+    boot?.end(reason);
   }
 }

@@ -166,6 +166,16 @@ export class Room {
     }
   }
 
+  /** The room's own power fails: everything stops without a word, and nothing more is persisted. */
+  stop(): void {
+    this.#isStarted = false;
+    this.#running.clear();
+    for (const node of this.#nodes.values()) {
+      node.stop();
+      this.#drbd.nodeDown(node.id);
+    }
+  }
+
   /** Runs a program of a node. Rejects with ClusterError `NodeDown` when that boot is over, `ProgramNotStarted` when there is no such program. */
   async run(nodeId: string, bootId: string, argv: readonly string[], stdin = ''): Promise<RunResult> {
     const running = this.#runningOf(nodeId, bootId);
@@ -242,10 +252,10 @@ export class Room {
     const before = node.cables;
     node.cables = { ...before, ...change };
     this.#set(`cables/${nodeId}`, JSON.stringify(node.cables));
-    if (before.mesh !== node.cables.mesh) this.#hooks.onEvent({ kind: 'meshChanged', node: nodeId, isUp: node.cables.mesh });
+    if (before.mesh !== node.cables.mesh) this.#tell({ kind: 'meshChanged', node: nodeId, isUp: node.cables.mesh });
     if (before.storage === node.cables.storage) return;
     this.#linksChanged(nodeId);
-    this.#hooks.onEvent({ kind: 'storageChanged', node: nodeId, isUp: node.cables.storage });
+    this.#tell({ kind: 'storageChanged', node: nodeId, isUp: node.cables.storage });
   }
 
   /** Breaks one volume of a node, or all of them. */
@@ -331,7 +341,7 @@ export class Room {
       onDied: (boot, reason) => this.#died(spec.id, boot, reason),
       onPower: (isOn) => {
         this.#set(`power/${spec.id}`, isOn ? 'on' : 'off');
-        this.#hooks.onEvent({ kind: 'powerChanged', node: spec.id, isOn });
+        this.#tell({ kind: 'powerChanged', node: spec.id, isOn });
       },
     });
   }
@@ -348,18 +358,18 @@ export class Room {
           return typeof opened === 'string' ? null : opened;
         },
       },
-      onDomain: (event) => this.#hooks.onEvent({ ...event, node: nodeId }),
+      onDomain: (event) => this.#tell({ ...event, node: nodeId }),
     });
     this.#running.set(nodeId, { boot, hypervisor, kernelLines: [], programs: 0 });
     this.#linksChanged(nodeId);
-    this.#hooks.onEvent({ kind: 'booted', node: nodeId, bootId: boot.bootId });
+    this.#tell({ kind: 'booted', node: nodeId, bootId: boot.bootId });
   }
 
   #died(nodeId: string, boot: Boot, reason: DeathReason): void {
     this.#running.delete(nodeId);
     this.#drbd.nodeDown(nodeId);
     this.#linksChanged(nodeId);
-    this.#hooks.onEvent({ kind: 'died', node: nodeId, bootId: boot.bootId, reason });
+    this.#tell({ kind: 'died', node: nodeId, bootId: boot.bootId, reason });
   }
 
   #isLinkUp(a: string, b: string): boolean {
@@ -430,6 +440,10 @@ export class Room {
       if (bmc?.address === address) return { spec: bmc, faults: node.bmcFaults, isOn: () => node.isOn, powerOff: () => node.powerOff(), powerOn: () => node.powerOn() };
     }
     return null;
+  }
+
+  #tell(event: RoomEvent): void {
+    if (this.#isStarted) this.#hooks.onEvent(event);
   }
 
   #set(key: string, value: string | null): void {
