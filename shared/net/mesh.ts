@@ -33,15 +33,19 @@ import type { Traffic } from './traffic.ts';
 /** Bounds that suit a cell on one Ethernet. A silent peer is given up after 7 to 8 s, a killed one at once. */
 export const MESH_LIMITS: MeshLimits = {
   messageBytesMax: MESSAGE_BYTES_MAX,
-  outbox: { framesMax: SEND_QUEUE_MAX, bytesMax: 16 * 1024 * 1024, deadlineMs: 5_000 },
+  outbox: { framesMax: SEND_QUEUE_MAX, bytesMax: 8 * 1024 * 1024, deadlineMs: 5_000 },
   dialMs: 3_000,
   beatMs: 3_000,
   silenceMs: 7_000,
+  tickMs: 1_000,
   idleMs: 60_000,
 };
 
-/** How often silence and beats are looked at. */
-const TICK_MS = 1_000;
+/** When the process itself stood still for so long, the silence of others proves nothing. */
+const STOOD_STILL_MS = 1_000;
+
+/** Strangers are mentioned in the log at most so often. */
+const STRANGER_LOG_MS = 10_000;
 
 const TOPICS: readonly Topic[] = ['health', 'observed'];
 const USES: readonly StreamUse[] = ['ledger', 'feed', 'request'];
@@ -69,9 +73,10 @@ export interface MeshOptions {
 /** What the mesh has cost so far. */
 export interface MeshStats extends Traffic {
   readonly connections: number;
-  /** Frames that wait for slow peers in our answers and questions are bounded; this counts messages handed out. */
-  readonly messagesReceived: number;
+  /** Messages of channels, questions and answers that were queued, and that arrived. Gossip is not among them. */
   readonly messagesSent: number;
+  readonly messagesReceived: number;
+  readonly beatsReceived: number;
 }
 
 /** The port, and what only the owner of the process needs. */
@@ -92,7 +97,7 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
   const { cell, self, world } = options;
   const limits: MeshLimits = { ...MESH_LIMITS, ...options.limits };
   const traffic: Traffic = { sentBytes: 0, receivedBytes: 0 };
-  const counts = { messagesReceived: 0, messagesSent: 0 };
+  const counts = { messagesSent: 0, messagesReceived: 0, beatsReceived: 0 };
   const context: LinkContext = { world, limits, protocolOf: (use) => `/ves/${cell}/${use}/1` };
 
   const links = new Map<MemberId, PeerLink>();
@@ -106,10 +111,23 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
   const methods = new Map<string, (from: MemberId, body: unknown) => Promise<unknown>>();
   const connectionHandlers: ((member: MemberId, connected: boolean) => void)[] = [];
 
+  let strangerToldAtMs = -Infinity;
+
+  /** Strangers hold the cell's key, so somebody should know; but they shall not fill the log. */
+  function tellStranger(peerId: string): void {
+    const nowMs = world.clock.nowMs();
+    if (nowMs - strangerToldAtMs < STRANGER_LOG_MS) return;
+    strangerToldAtMs = nowMs;
+    world.log.write({ event: 'meshStrangerRefused', peerId });
+  }
+
   /** Whom the gater admits. Knocking members are judged so that one connection per pair stays (dial-plan.ts). */
   function admitsInbound(peerId: string): boolean {
     const link = byPeerId.get(peerId);
-    if (link === undefined || isStopped) return false;
+    if (link === undefined || isStopped) {
+      tellStranger(peerId);
+      return false;
+    }
     const existingAgeMs = link.connection === null ? null : world.clock.nowMs() - link.connectedAtMs;
     const answer = answerKnock({ existingAgeMs, isDialing: link.dialing !== null, failures: link.failures, isFirstDialler: dialsFirst(self, link.member.id) });
     if (answer === 'admitInstead') link.connection?.abort(new Error('replaced by a newer connection'));
@@ -205,23 +223,19 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
     tellConnection(link.member.id, false);
   }
 
-  function received(link: PeerLink): void {
-    const nowMs = world.clock.nowMs();
-    link.heardAtMs = nowMs;
-    link.usedAtMs = nowMs;
-    counts.messagesReceived += 1;
-  }
-
   function takeStream(use: StreamUse, stream: Stream, connection: Connection): void {
     const link = byPeerId.get(connection.remotePeer.toString());
     if (link === undefined) return stream.abort(new Error('not a member'));
     const onMessage = use === 'request' ? answering(link, stream) : delivering(link, use);
     readFrames(stream, context, link.member, use, (message) => {
-      if (message === undefined) link.heardAtMs = world.clock.nowMs();
-      else {
-        received(link);
-        onMessage(message);
+      link.heardAtMs = world.clock.nowMs();
+      if (message === undefined) {
+        counts.beatsReceived += 1;
+        return;
       }
+      link.usedAtMs = link.heardAtMs;
+      counts.messagesReceived += 1;
+      onMessage(message);
     });
   }
 
@@ -277,7 +291,8 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
       if (known !== undefined) {
         known.member = member;
         known.dialAddress = address;
-        return known.dialing?.abort(new Error('the address has changed'));
+        known.failures = 0;
+        return dialer.cancel(known, 'the address has changed');
       }
       const link = createLink(member, address, context);
       links.set(member.id, link);
@@ -312,12 +327,12 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
   }
 
   let tickedAtMs = world.clock.nowMs();
-  let ticking = world.timers.after(TICK_MS, tick);
+  let ticking = world.timers.after(limits.tickMs, tick);
 
   function tick(): void {
     const nowMs = world.clock.nowMs();
     // When this process itself stood still, what others said meanwhile has not been read yet: listen first.
-    const stoodStill = nowMs - tickedAtMs > 2 * TICK_MS;
+    const stoodStill = nowMs - tickedAtMs > limits.tickMs + STOOD_STILL_MS;
     tickedAtMs = nowMs;
     for (const link of links.values()) {
       if (link.connection === null) continue;
@@ -326,7 +341,7 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
       else if (!targets.has(link.member.id) && nowMs - link.usedAtMs > limits.idleMs) link.connection.abort(new Error('not used'));
       else if (nowMs - link.sentAtMs >= limits.beatMs) link.beat();
     }
-    ticking = world.timers.after(TICK_MS, tick);
+    ticking = world.timers.after(limits.tickMs, tick);
   }
 
   node.addEventListener('connection:open', (event) => attached(event.detail));
@@ -395,13 +410,19 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
       methods.set(method, handler);
     },
     async publish(topic, message) {
-      const bytes = new TextEncoder().encode(JSON.stringify(message));
-      if (isStopped || bytes.byteLength > GOSSIP_BYTES_MAX) {
-        if (!isStopped) world.log.write({ event: 'meshMessageTooLarge', use: topic, bytes: bytes.byteLength, bytesMax: GOSSIP_BYTES_MAX });
+      const json = JSON.stringify(message) as string | undefined;
+      if (isStopped || json === undefined) return false;
+      const bytes = new TextEncoder().encode(json);
+      if (bytes.byteLength > GOSSIP_BYTES_MAX) {
+        world.log.write({ event: 'meshMessageTooLarge', use: topic, bytes: bytes.byteLength, bytesMax: GOSSIP_BYTES_MAX });
         return false;
       }
-      const { recipients } = await gossip.publish(topicName(cell, topic), bytes);
-      return recipients.length > 0;
+      try {
+        return (await gossip.publish(topicName(cell, topic), bytes)).recipients.length > 0;
+      } catch (error) {
+        world.log.write({ event: 'meshGossipFailed', topic, reason: describeError(error) });
+        return false;
+      }
     },
     onGossip(topic, handler) {
       const name = topicName(cell, topic);

@@ -30,6 +30,8 @@ export interface MeshLimits {
   readonly beatMs: number;
   /** A connection is given up after so long without any message. */
   readonly silenceMs: number;
+  /** How often beats and silence are looked at. */
+  readonly tickMs: number;
   /** In cells that are no full mesh: a connection beyond the plan is closed after so long without a message. */
   readonly idleMs: number;
 }

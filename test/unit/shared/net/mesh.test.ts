@@ -70,6 +70,7 @@ mesh('admits members only, and only with the cell’s key', async () => {
       await outsider.mesh.stop();
     }
     assert.equal(peers.map((peer) => peer.mesh.stats().connections), [1, 1]);
+    assert.equal(at(peers, 0).facts.filter((fact) => fact.event === 'meshStrangerRefused').map((fact) => fact['peerId']), [stranger.identity.peerId]);
   });
 });
 
@@ -172,6 +173,50 @@ mesh('bounds what waits for a peer that does not read, and does not keep others 
     assert.ok(a.send(b.self, 'ledger', 1), 'nor another channel');
     await eventually('the other peer hears', () => heard === 1);
   });
+});
+
+mesh('connects sparsely in a large cell, and dials on demand', async () => {
+  await withCell(13, async (peers) => {
+    const voter = at(peers, 12).member.id;
+    for (const peer of peers) {
+      peer.mesh.setVoters([voter]);
+      peer.mesh.serve('name', async () => await Promise.resolve(peer.member.id));
+    }
+    await eventually('the voter is connected to all', () => at(peers, 12).mesh.stats().connections === 12);
+    const [a, far] = [at(peers, 0), peers.slice(1).find((peer) => !at(peers, 0).mesh.isConnected(peer.member.id))];
+    if (far === undefined) throw new Error('everybody is connected to everybody');
+    assert.is(await a.mesh.request(far.member.id, 'name', null, { timeoutMs: 5_000 }), far.member.id);
+    assert.ok(a.mesh.isConnected(far.member.id));
+    await eventually('what is not used any more is closed', () => !a.mesh.isConnected(far.member.id));
+  }, { limits: { idleMs: 400, tickMs: 50 } });
+});
+
+mesh('follows a member to its new address', async () => {
+  await withCell(2, async (peers) => {
+    await connected(peers);
+    const [a, b] = [at(peers, 0), at(peers, 1)];
+    await b.mesh.stop();
+    const moved = await startPeer(2, { members: [] });
+    try {
+      moved.mesh.setMembers([{ ...a.member, address: '/ip4/127.0.0.1/tcp/1' }]); // It cannot dial: it has to be found.
+      a.mesh.setMembers([a.member, moved.member]);
+      await connected([a, moved]);
+    } finally {
+      await moved.mesh.stop();
+    }
+  });
+});
+
+mesh('says which member it cannot make sense of, and goes on', async () => {
+  const peer = await startPeer(1);
+  try {
+    peer.mesh.setMembers([{ id: memberId(2), peerId: 'nonsense', address: '/ip4/127.0.0.1/tcp/1' }, { id: memberId(3), peerId: peer.member.peerId.replace(/.$/, 'x'), address: 'nowhere' }]);
+    assert.equal(peer.facts.filter((fact) => fact.event === 'meshMemberInvalid').map((fact) => fact['peer']), ['node-2', 'node-3']);
+    const taken = await startPeer(4, { listenAddress: peer.member.address }).catch((error: unknown) => error);
+    assert.ok(taken instanceof ClusterError && taken.code === 'MeshNotStarted');
+  } finally {
+    await peer.mesh.stop();
+  }
 });
 
 mesh.run();
