@@ -73,6 +73,10 @@ export class Table<Key extends string, Value> {
     for (const shard of this.#shards) if (shard !== undefined) yield* shard.entries();
   }
 
+  *keys(): IterableIterator<Key> {
+    for (const shard of this.#shards) if (shard !== undefined) yield* shard.keys();
+  }
+
   *values(): IterableIterator<Value> {
     for (const shard of this.#shards) if (shard !== undefined) yield* shard.values();
   }

@@ -25,7 +25,7 @@ export function shrinkOut(change: Change, volume: VolumeRecord, node: NodeId, wh
   const leaves = isMember && isSpare(volume, node);
   putVolume(change, { ...volume, version: volume.version + 1, inSync: leaves ? volume.inSync.filter((member) => member !== node) : volume.inSync });
   if (leaves) change.say('volumeShrunk', [volume.id, node], `${volume.id} goes on without ${node}: ${why}.`, 'warning');
-  else if (isMember && volume.formatted) change.say('volumeShrunk', [volume.id, node], `${volume.id} has no other replica in sync than ${node}, though ${why}.`, 'alarm');
+  else if (isMember && volume.formatted) change.say('volumeAtRisk', [volume.id, node], `${volume.id} has no other replica in sync than ${node}, though ${why}.`, 'alarm');
 }
 
 /** Marks a replica as failed, and takes it out of the in-sync set where another member is left. Twice is harmless. */

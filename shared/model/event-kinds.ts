@@ -8,7 +8,7 @@ export const EVENT_KINDS = [
   'instanceCreated', 'instanceStartAsked', 'instanceStopAsked', 'instanceTerminateAsked', 'instanceRestartAsked',
   'instancePlaced', 'instanceStarted', 'instanceRestarted', 'instanceStopped', 'instanceFailed', 'instanceTerminated',
   'instanceLostHolder', 'instanceTakenOver', 'instanceUnavailable', 'standbyChanged', 'instancesForgotten',
-  'volumeFormatted', 'volumeShrunk', 'volumeExpanded', 'volumeDeleted', 'replicaTainted', 'replicaReplaced', 'replicaWiped',
+  'volumeFormatted', 'volumeShrunk', 'volumeAtRisk', 'volumeExpanded', 'volumeDeleted', 'replicaTainted', 'replicaReplaced', 'replicaWiped',
   'imageRegistered', 'parametersChanged',
 ] as const;
 
