@@ -17,7 +17,7 @@ import type { CellState } from '../shared/model/cell.ts';
 import { TIMING_PROFILES } from '../shared/model/timing.ts';
 import type { VolumeRecord } from '../shared/model/volume.ts';
 import { uuid } from '../shared/random.ts';
-import { openDatagrams } from '../shared/net/datagrams.ts';
+import { openDatagrams, parseAddress } from '../shared/net/datagrams.ts';
 import { loadIdentity } from '../shared/net/identity.ts';
 import { loadLeaseKey } from '../shared/net/lease-key.ts';
 import { connectLines } from '../shared/net/lines.ts';
@@ -84,6 +84,8 @@ async function start(config: AgentConfig, log: ProcessLog): Promise<Agent> {
   const ledger = new LedgerNode({
     self: node, world, mesh, store, profile: TIMING_PROFILES[config.profile], seeds: () => seeds.map((seed) => seed.id), onFatal: (error) => fail(log, error),
   }, initial);
+  const leaseAddress = parseAddress(config.leaseListen);
+  if (leaseAddress === null) throw new ClusterError('InvalidConfig', `leaseListen: not an address and port: ${config.leaseListen}`, { retryable: false });
   const lvm = new Lvm(machine.runner, config.volumeGroup);
   const xen = new Xen({ runner: machine.runner, files: world.files, bootId: self.bootId, ...XEN_DEFAULTS });
   const drbd = new Drbd(machine.runner, timers, log);
@@ -91,7 +93,7 @@ async function start(config: AgentConfig, log: ProcessLog): Promise<Agent> {
   drbd.start();
   return startAgent({
     self, world, wallMs: () => Date.now(), ledger, storeUuid: store.storeUuid, mesh, seeds, generations, replicas, domains: xen,
-    datagrams: await openDatagrams(parseEndpoint(config.leaseListen)),
+    datagrams: await openDatagrams(leaseAddress),
     sealer: createSealer({ cell: initial.cell, self: node, privateKey: leaseKey.privateKey, peers: () => leaseKeysOf(ledger.state()) }),
     connectKeeper: async () => await connectLines(config.keeperSocket, { timers, timeoutMs: KEEPER_CONNECT_TIMEOUT_MS }),
     host: createHost(xen, lvm, machine.load),
@@ -124,12 +126,6 @@ function configText(config: AgentConfig, volume: VolumeRecord, state: CellState)
 function sharedSecret(config: AgentConfig, state: CellState, volume: VolumeRecord): string {
   const bytes = hkdfSync('sha256', Buffer.from(config.presharedKey, 'base64'), state.clusterUuid, `drbd ${volume.id} ${volume.epoch}`, 32);
   return Buffer.from(bytes).toString('base64');
-}
-
-/** `host:port` of a socket. */
-function parseEndpoint(text: string): { readonly host: string; readonly port: number } {
-  const at = text.lastIndexOf(':');
-  return { host: text.slice(0, at), port: Number(text.slice(at + 1)) };
 }
 
 function readConfig(): AgentConfig {

@@ -19,7 +19,7 @@ const METADATA_PER_GIB = 32 * KIB;
 const METADATA_FIXED = 4 * MIB;
 
 /** The port over the drivers. `files` keeps the configurations below `drbd/`. */
-export function createReplicas(drivers: { readonly drbd: Drbd; readonly lvm: Lvm; readonly images: Images; readonly files: Files }): ReplicaPort {
+export function createReplicas(drivers: { readonly drbd: Drbd; readonly lvm: Lvm; readonly images: Pick<Images, 'write'>; readonly files: Files }): ReplicaPort {
   const { drbd, lvm, images, files } = drivers;
   const fileOf = (volume: VolumeId): string => `drbd/${volume}.res`;
   const pathOf = (volume: VolumeId): string => files.absolute(fileOf(volume));

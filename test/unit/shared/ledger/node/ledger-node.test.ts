@@ -3,57 +3,17 @@ import * as assert from 'uvu/assert';
 import { parseCellId, parseMemberId, voterIdOf } from '../../../../../shared/ids.ts';
 import type { MemberId } from '../../../../../shared/ids.ts';
 import { LedgerNode } from '../../../../../shared/ledger/node/ledger-node.ts';
-import type { LedgerSave, LedgerStore, LoadedLedger } from '../../../../../shared/ledger/node/ports.ts';
-import type { ConfState, Entry, HardState, Snapshot } from '../../../../../shared/ledger/raft/types.ts';
+import type { ConfState } from '../../../../../shared/ledger/raft/types.ts';
 import { encodeSnapshot } from '../../../../../shared/ledger/snapshot.ts';
 import { hashState } from '../../../../../shared/ledger/state-hash.ts';
 import { DEFAULT_PARAMETERS, emptyCell } from '../../../../../shared/model/cell.ts';
 import { TIMING_PROFILES } from '../../../../../shared/model/timing.ts';
-import { uuid } from '../../../../../shared/random.ts';
+import { MemoryStore } from '../../../../support/memory-store.ts';
 import { VirtualNetwork } from '../../../../support/virtual-mesh.ts';
 import { VirtualWorld } from '../../../../support/virtual-world.ts';
 
 const CLUSTER = '11111111-2222-4333-8444-555555555555';
 const initial = () => emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS);
-
-/** A store in memory that takes time, as a disk does. */
-class MemoryStore implements LedgerStore {
-  readonly storeUuid: string;
-  readonly #world: VirtualWorld;
-  hardState: HardState = { term: 0, vote: null, commit: 0 };
-  snapshot: Snapshot | null = null;
-  entries: Entry[] = [];
-  saves = 0;
-
-  constructor(world: VirtualWorld) {
-    this.#world = world;
-    this.storeUuid = uuid(world.chance);
-  }
-
-  get loaded(): LoadedLedger {
-    if (this.hardState.term === 0 && this.snapshot === null) return { kind: 'fresh' };
-    return { kind: 'loaded', hardState: this.hardState, snapshot: this.snapshot, entries: this.entries };
-  }
-
-  async save(batch: LedgerSave): Promise<void> {
-    this.saves += 1;
-    await new Promise<void>((resolve) => {
-      this.#world.timers.after(2, resolve);
-    });
-    if (batch.snapshot !== undefined) {
-      const { index } = batch.snapshot;
-      this.snapshot = batch.snapshot;
-      this.entries = batch.compactTo === undefined ? [] : this.entries.filter((entry) => entry.index > index);
-    }
-    const first = batch.entries?.[0]?.index;
-    if (batch.entries !== undefined && first !== undefined) this.entries = [...this.entries.filter((entry) => entry.index < first), ...batch.entries];
-    this.hardState = batch.hardState ?? this.hardState;
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}
 
 /** A cell of ledger members in one process and virtual time. */
 class Cell {

@@ -1,0 +1,511 @@
+/**
+ * How does a whole cell run in one process and in virtual time? Real agents and keepers over the simulated machine room.
+ *
+ * Each process of a node gets a world of its own that dies with it: timers of a killed process never fire, its programs
+ * never answer, its messages are neither sent nor heard.
+ */
+import { createHost } from '../../agent/drivers/host.ts';
+import { buildDrbdConfig } from '../../agent/drivers/drbd/build-config.ts';
+import { Drbd } from '../../agent/drivers/drbd/run-drbd.ts';
+import { Lvm } from '../../agent/drivers/lvm/run-lvm.ts';
+import { Power } from '../../agent/drivers/power/run-power.ts';
+import { Xen, XEN_DEFAULTS } from '../../agent/drivers/xen/run-xen.ts';
+import { Keeper } from '../../agent/keeper/keeper.ts';
+import { createReplicas } from '../../agent/replicas.ts';
+import { roomConfig } from '../../agent/room/model/config.ts';
+import { DrbdRoom } from '../../agent/room/model/drbd/room.ts';
+import { Room } from '../../agent/room/model/room.ts';
+import type { RoomEvent } from '../../agent/room/model/room.ts';
+import { startAgent } from '../../agent/runtime/agent.ts';
+import type { Agent } from '../../agent/runtime/agent.ts';
+import { parseBootId, parseCellId, parseImageId, parseInstanceId, parseMemberId, parseNodeId, parseReservationId, parseVolumeId, voterIdOf } from '../../shared/ids.ts';
+import type { InstanceId, MemberId, NodeId } from '../../shared/ids.ts';
+import { apply } from '../../shared/ledger/apply.ts';
+import type { Command } from '../../shared/ledger/commands.ts';
+import { LedgerNode } from '../../shared/ledger/node/ledger-node.ts';
+import type { Proposed } from '../../shared/ledger/replicated-log.ts';
+import { encodeSnapshot } from '../../shared/ledger/snapshot.ts';
+import { DEFAULT_PARAMETERS, emptyCell } from '../../shared/model/cell.ts';
+import type { CellParameters, CellState } from '../../shared/model/cell.ts';
+import type { InstanceRecord } from '../../shared/model/instance.ts';
+import { TIMING_PROFILES } from '../../shared/model/timing.ts';
+import { hexDigits } from '../../shared/random.ts';
+import { GIB } from '../../shared/units.ts';
+import type { IntentAnswer, RunInstancesIntent } from '../../shared/wire/intent.ts';
+import type { KeeperCell, KeeperToAgent } from '../../shared/wire/keeper.ts';
+import type { Sealer } from '../../shared/wire/lease.ts';
+import type { Chance, Datagrams, Files, HelperCall, LogFact, NodeWorld, Runner, Timer, World } from '../../shared/world.ts';
+import { MemoryStore } from './memory-store.ts';
+import { VirtualNetwork } from './virtual-mesh.ts';
+import { VirtualWorld } from './virtual-world.ts';
+
+const CLUSTER = '11111111-2222-4333-8444-555555555555';
+export const IMAGE = parseImageId('ami-0000000000000001a');
+const DIGEST = 'ab'.repeat(32);
+const COORDINATOR = parseMemberId('coordinator-1');
+const PSK = 'x'.repeat(20);
+
+/** One process's world: dead once its process was killed. */
+class ProcessWorld implements World {
+  isDead = false;
+  readonly #world: VirtualWorld;
+  readonly #who: string;
+
+  constructor(world: VirtualWorld, who: string) {
+    this.#world = world;
+    this.#who = who;
+  }
+
+  get clock(): World['clock'] {
+    return this.#world.clock;
+  }
+
+  get chance(): Chance {
+    return this.#world.chance;
+  }
+
+  readonly timers = {
+    after: (delayMs: number, run: () => void): Timer => this.#world.timers.after(delayMs, () => {
+      if (!this.isDead) run();
+    }),
+  };
+
+  readonly log = {
+    write: (fact: LogFact): void => {
+      if (!this.isDead) this.#world.facts.push({ ...fact, who: this.#who, atMs: this.#world.clock.nowMs() });
+    },
+  };
+
+  /** A promise that a dead process never hears of. */
+  alive<Value>(promise: Promise<Value>): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      promise.then((value) => {
+        if (!this.isDead) resolve(value);
+      }, (error: unknown) => {
+        if (!this.isDead) reject(error instanceof Error ? error : new Error(String(error)));
+      });
+    });
+  }
+}
+
+interface NodeDisk {
+  readonly files: Map<string, string>;
+  readonly generations: Map<string, number>;
+  readonly store: MemoryStore;
+  keeperCell: KeeperCell | null;
+}
+
+interface RunningNode {
+  readonly bootId: string;
+  agentWorld: ProcessWorld | null;
+  keeperWorld: ProcessWorld | null;
+  agent: Agent | null;
+  keeper: Keeper | null;
+  agentHears: ((message: unknown) => void) | null;
+  agentClosed: (() => void) | null;
+  helper: ((call: HelperCall) => Promise<number>) | null;
+}
+
+export interface VirtualCellOptions {
+  readonly nodes: number;
+  readonly seed?: number;
+  readonly hasBmc?: boolean;
+  readonly parameters?: Partial<CellParameters>;
+}
+
+/** A cell with a coordinator that only asks. */
+export class VirtualCell {
+  readonly world: VirtualWorld;
+  readonly room: Room;
+  readonly drbd: { room: DrbdRoom | null } = { room: null };
+  readonly events: RoomEvent[] = [];
+  readonly nodeIds: readonly NodeId[];
+  readonly #network: VirtualNetwork;
+  readonly #datagramHandlers = new Map<string, (bytes: Uint8Array, from: string) => void>();
+  readonly #meshCut = new Set<string>();
+  readonly #disks = new Map<NodeId, NodeDisk>();
+  readonly #running = new Map<NodeId, RunningNode>();
+  readonly #coordinatorMesh;
+  readonly #coordinator: LedgerNode;
+  readonly #options: VirtualCellOptions;
+
+  constructor(options: VirtualCellOptions) {
+    this.#options = options;
+    this.world = new VirtualWorld(options.seed ?? 1);
+    this.#network = new VirtualNetwork(this.world);
+    this.nodeIds = Array.from({ length: options.nodes }, (_, at) => parseNodeId(`node-${at + 1}`));
+    const state = this.#found();
+    this.room = new Room(this.world, roomConfig(options.nodes, options.hasBmc === true ? { bmcPassword: 'secret' } : {}), {
+      readFile: (node, path) => this.#disk(node as NodeId).files.get(path) ?? (path.startsWith('/boot/') ? 'kernel' : null),
+      digestOf: (_node, path) => Promise.resolve(path.endsWith(DIGEST) ? { sizeBytes: GIB / 16, digest: DIGEST } : null),
+      callHelper: async (node, bootId, event, resource) => await this.#callHelper(node as NodeId, bootId, event, resource),
+      persist: () => undefined,
+      onEvent: (event) => this.#roomEvent(event),
+    }, (hooks) => {
+      this.drbd.room = new DrbdRoom(this.world.clock, this.world.timers, this.world.chance, hooks);
+      return this.drbd.room as never;
+    });
+    const store = new MemoryStore(this.world);
+    this.#coordinatorMesh = this.#network.join(COORDINATOR);
+    if (options.nodes === 2) this.#foundStore(store, state, this.#voters(state));
+    this.#coordinator = new LedgerNode({
+      self: COORDINATOR, world: this.world, mesh: this.#coordinatorMesh, store: this.#coordinatorStore ?? store, profile: TIMING_PROFILES.standard, seeds: () => this.nodeIds,
+      onFatal: (error) => {
+        throw error instanceof Error ? error : new Error(String(error));
+      },
+    }, emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS));
+    this.#coordinator.start();
+    this.room.start();
+  }
+
+  #coordinatorStore: MemoryStore | null = null;
+
+  // ---------------------------------------------------------------- founding
+
+  #found(): CellState {
+    let state = emptyCell(parseCellId('default'), CLUSTER, { ...DEFAULT_PARAMETERS, ...this.#options.parameters });
+    let index = 0;
+    const give = (command: Command): void => {
+      index += 1;
+      const applied = apply(state, { index, term: 0, data: { command, at: this.world.clock.wallTime(), by: COORDINATOR } });
+      if (applied.result.kind === 'rejected') throw new Error(`${command.kind}: ${applied.result.message}`);
+      state = applied.state;
+    };
+    this.nodeIds.forEach((id, at) => {
+      give({
+        kind: 'admitNode',
+        node: {
+          id, peerId: `peer-${id}`, meshAddress: `/ip4/127.0.0.1/tcp/${4000 + at}`, leaseAddress: `127.0.0.1:${5000 + at}`, leaseKey: `key-${id}`, storageAddress: `10.0.0.${at + 1}`,
+          failureDomain: id, power: this.#options.hasBmc === true ? { kind: 'ipmi', address: `bmc-${at + 1}` } : { kind: 'none', address: '' },
+        },
+      });
+      this.#disks.set(id, { files: new Map(), generations: new Map(), store: new MemoryStore(this.world), keeperCell: null });
+    });
+    if (this.#options.nodes === 2) this.#coordinatorStore = new MemoryStore(this.world);
+    give({ kind: 'admitCoordinator', coordinator: { id: COORDINATOR, peerId: 'peer-c', meshAddress: '/ip4/127.0.0.1/tcp/3999', storeUuid: this.#coordinatorStore?.storeUuid ?? null } });
+    give({ kind: 'registerImage', image: { id: IMAGE, name: 'test', description: '', digest: DIGEST, sizeBytes: GIB / 16, architecture: 'x86_64', domainKind: 'pv', createdAt: this.world.clock.wallTime() } });
+    for (const id of this.nodeIds.slice(0, this.#options.nodes >= 5 ? 5 : 3)) this.#foundStore(this.#disk(id).store, state, this.#voters(state));
+    if (this.#coordinatorStore !== null) this.#foundStore(this.#coordinatorStore, state, this.#voters(state));
+    return state;
+  }
+
+  #voters(_state: CellState): { readonly voters: readonly string[]; readonly witnesses: readonly string[] } {
+    const nodes = this.nodeIds.slice(0, this.#options.nodes >= 5 ? 5 : 3).map((id) => voterIdOf(id, this.#disk(id).store.storeUuid));
+    if (this.#coordinatorStore === null) return { voters: nodes, witnesses: [] };
+    const witness = voterIdOf(COORDINATOR, this.#coordinatorStore.storeUuid);
+    return { voters: [...nodes, witness], witnesses: [witness] };
+  }
+
+  #foundStore(store: MemoryStore, state: CellState, { voters, witnesses }: { readonly voters: readonly string[]; readonly witnesses: readonly string[] }): void {
+    store.hardState = { term: 1, vote: null, commit: 1 };
+    store.snapshot = { index: 1, term: 1, conf: { voters, learners: [], witnesses }, data: encodeSnapshot(state) };
+  }
+
+  #disk(node: NodeId): NodeDisk {
+    const disk = this.#disks.get(node);
+    if (disk === undefined) throw new Error(`no node ${node}`);
+    return disk;
+  }
+
+  // ---------------------------------------------------------------- processes
+
+  #roomEvent(event: RoomEvent): void {
+    this.events.push(event);
+    if (event.kind === 'booted') this.#boot(event.node as NodeId, event.bootId);
+    if (event.kind === 'died') {
+      this.killAgent(event.node as NodeId);
+      this.killKeeper(event.node as NodeId);
+      this.#running.delete(event.node as NodeId);
+    }
+    if (event.kind === 'meshChanged') this.#cutMesh(event.node as NodeId, !event.isUp);
+  }
+
+  #cutMesh(node: NodeId, isCut: boolean): void {
+    if (isCut) {
+      this.#meshCut.add(node);
+      this.#network.cut(node);
+    } else {
+      this.#meshCut.delete(node);
+      if (this.#running.get(node)?.agent !== null) this.#network.heal(node);
+    }
+  }
+
+  #boot(node: NodeId, bootId: string): void {
+    this.#running.set(node, { bootId, agentWorld: null, keeperWorld: null, agent: null, keeper: null, agentHears: null, agentClosed: null, helper: null });
+    this.startKeeper(node);
+    this.startAgent(node);
+  }
+
+  killAgent(node: NodeId): void {
+    const running = this.#running.get(node);
+    if (running?.agentWorld === null || running === undefined) return;
+    running.agentWorld.isDead = true;
+    running.agentWorld = null;
+    running.agent = null;
+    running.helper = null;
+    running.agentHears = null;
+    this.#network.cut(node);
+    this.#datagramHandlers.delete(this.#leaseAddress(node));
+    running.keeper?.agentGone();
+  }
+
+  killKeeper(node: NodeId): void {
+    const running = this.#running.get(node);
+    if (running?.keeperWorld === null || running === undefined) return;
+    running.keeperWorld.isDead = true;
+    running.keeperWorld = null;
+    running.keeper = null;
+    this.#datagramHandlers.delete(`keeper-${node}`);
+    const closed = running.agentClosed;
+    running.agentClosed = null;
+    closed?.();
+  }
+
+  startKeeper(node: NodeId): void {
+    const running = this.#mustRun(node);
+    const world = new ProcessWorld(this.world, `keeper ${node}`);
+    running.keeperWorld = world;
+    const disk = this.#disk(node);
+    running.keeper = new Keeper({
+      world, node, bootId: parseBootId(running.bootId), clusterUuid: CLUSTER,
+      machine: { resetNow: () => this.room.resetNow(node, running.bootId) },
+      watchdog: {
+        arm: (timeoutMs) => Promise.resolve(this.room.armWatchdog(node, running.bootId, timeoutMs)),
+        pet: () => this.room.petWatchdog(node, running.bootId),
+        disarm: () => Promise.resolve(this.room.disarmWatchdog(node, running.bootId)),
+      },
+      datagrams: this.#datagrams(`keeper-${node}`, node, world),
+      sealerFor: () => sealer(node),
+      tellAgents: (message: KeeperToAgent) => running.agentHears?.(message),
+      saveCell: (cell) => {
+        disk.keeperCell = cell;
+      },
+    }, 'standard', disk.keeperCell);
+  }
+
+  startAgent(node: NodeId): void {
+    const running = this.#mustRun(node);
+    const process = new ProcessWorld(this.world, node);
+    running.agentWorld = process;
+    const disk = this.#disk(node);
+    const bootId = parseBootId(running.bootId);
+    const runner = this.#runner(node, running.bootId, process);
+    const files = memoryFiles(disk.files);
+    const world: NodeWorld = {
+      clock: process.clock, chance: process.chance, timers: process.timers, log: process.log, runner, files,
+      machine: { bootId, resetNow: () => this.room.resetNow(node, running.bootId) },
+      helpers: {
+        serve: (answer) => {
+          running.helper = answer;
+        },
+      },
+    };
+    const mesh = this.#network.join(node);
+    if (this.#meshCut.has(node)) this.#network.cut(node);
+    const ledger = new LedgerNode({
+      self: node, world, mesh, store: disk.store, profile: TIMING_PROFILES.standard, seeds: () => this.nodeIds,
+      onFatal: (error) => {
+        if (!process.isDead) throw error instanceof Error ? error : new Error(String(error));
+      },
+    }, emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS));
+    const lvm = new Lvm(runner, 'vg0');
+    const xen = new Xen({ runner, files, bootId, ...XEN_DEFAULTS });
+    const drbd = new Drbd(runner, process.timers, process.log);
+    const images = { write: async (digest: string, device: string) => void (await runner.run(['dd', `if=/images/${digest}`, `of=${device}`, 'bs=4M', 'conv=fsync', 'status=none'], { timeoutMs: 60_000 })) };
+    drbd.start();
+    running.agent = startAgent({
+      self: { node, bootId }, world, wallMs: () => Date.parse(world.clock.wallTime()), ledger, storeUuid: disk.store.storeUuid,
+      mesh: Object.assign(mesh, { setVoters: () => undefined }), seeds: [], generations: memoryGenerations(disk.generations),
+      replicas: createReplicas({ drbd, lvm, images, files }), domains: xen, host: createHost(xen, lvm, () => Promise.resolve(0)),
+      power: new Power(runner, (other) => this.#bmcOf(other)),
+      datagrams: this.#datagrams(this.#leaseAddress(node), node, process), sealer: sealer(node),
+      connectKeeper: async () => await this.#connectKeeper(running, process),
+      configText: (volume, state) => buildDrbdConfig({
+        volume, volumeGroup: 'vg0', helper: '/usr/lib/ves/drbd-helper', pingTimeoutTenths: 20, secret: `${PSK}${volume.epoch}`,
+        nodes: volume.replicas.flatMap((id) => state.nodes.get(id) ?? []),
+      }),
+    });
+  }
+
+  #bmcOf(node: NodeId): { readonly address: string; readonly username: string; readonly password: string } | null {
+    return this.#options.hasBmc === true ? { address: `bmc-${this.nodeIds.indexOf(node) + 1}`, username: 'ves', password: 'secret' } : null;
+  }
+
+  #mustRun(node: NodeId): RunningNode {
+    const running = this.#running.get(node);
+    if (running === undefined) throw new Error(`${node} is down`);
+    return running;
+  }
+
+  #leaseAddress(node: NodeId): string {
+    return `127.0.0.1:${5000 + this.nodeIds.indexOf(node)}`;
+  }
+
+  #runner(node: NodeId, bootId: string, process: ProcessWorld): Runner {
+    return {
+      run: (argv, options) => process.alive(this.room.run(node, bootId, argv, options.stdin ?? '')),
+      stream: (argv, reader) => this.room.stream(node, bootId, argv, {
+        onLine: (line) => {
+          if (!process.isDead) reader.onLine(line);
+        },
+        onEnd: (reason) => {
+          if (!process.isDead) reader.onEnd(reason);
+        },
+      }),
+    };
+  }
+
+  #datagrams(address: string, node: NodeId, process: ProcessWorld): Datagrams {
+    return {
+      address,
+      send: (to, bytes) => {
+        if (process.isDead || this.#meshCut.has(node)) return;
+        const owner = this.nodeIds.find((id) => this.#leaseAddress(id) === to || `keeper-${id}` === to);
+        this.world.timers.after(1, () => {
+          if (owner === undefined || this.#meshCut.has(owner)) return;
+          this.#datagramHandlers.get(to)?.(bytes, address);
+        });
+      },
+      onReceive: (handler) => {
+        this.#datagramHandlers.set(address, (bytes, from) => {
+          if (!process.isDead) handler(bytes, from);
+        });
+      },
+      close: () => void this.#datagramHandlers.delete(address),
+    };
+  }
+
+  async #connectKeeper(running: RunningNode, process: ProcessWorld): Promise<never> {
+    await Promise.resolve();
+    const { keeper } = running;
+    if (keeper === null) throw new Error('no keeper runs');
+    let onMessage: ((message: unknown) => void) | null = null;
+    let onClose: ((reason: string) => void) | null = null;
+    const connection = {
+      send: (message: unknown): boolean => {
+        if (running.keeper !== keeper) return false;
+        this.world.timers.after(0, () => {
+          if (running.keeper === keeper) keeper.hear(structuredClone(message));
+        });
+        return true;
+      },
+      onMessage: (handler: (message: unknown) => void): void => {
+        onMessage = handler;
+        this.world.timers.after(0, () => {
+          if (!process.isDead && running.keeper === keeper) handler(structuredClone(keeper.lease()));
+        });
+      },
+      onClose: (handler: (reason: string) => void): void => {
+        onClose = handler;
+      },
+      close: (): void => onClose?.('closed'),
+    };
+    running.agentHears = (message) => {
+      const copy = structuredClone(message);
+      this.world.timers.after(0, () => {
+        if (!process.isDead) onMessage?.(copy);
+      });
+    };
+    running.agentClosed = () => {
+      if (!process.isDead) onClose?.('the keeper ended');
+    };
+    return connection as never;
+  }
+
+  async #callHelper(node: NodeId, bootId: string, event: string, resource: string): Promise<number> {
+    for (;;) {
+      const running = this.#running.get(node);
+      if (running === undefined || running.bootId !== bootId) return await new Promise<number>(() => undefined);
+      const { helper, agentWorld } = running;
+      if (helper !== null && agentWorld !== null) return await helper({ event, resource });
+      await new Promise<void>((resolve) => {
+        this.world.timers.after(200, resolve);
+      });
+    }
+  }
+
+  // ---------------------------------------------------------------- what tests do
+
+  state(): CellState {
+    return this.#coordinator.state();
+  }
+
+  instance(id: InstanceId): InstanceRecord {
+    const instance = this.state().instances.get(id);
+    if (instance === undefined) throw new Error(`no instance ${id}`);
+    return instance;
+  }
+
+  leader(): MemberId | null {
+    return this.#coordinator.status().leader;
+  }
+
+  async ready(): Promise<void> {
+    await this.world.until('all nodes are active', () => [...this.state().nodes.values()].length === this.nodeIds.length && [...this.state().nodes.values()].every((node) => node.phase === 'active'), 60_000);
+  }
+
+  async run(count = 1): Promise<readonly InstanceId[]> {
+    const hex = (): string => hexDigits(this.world.chance, 17);
+    const intent: RunInstancesIntent = {
+      kind: 'runInstances', reservation: parseReservationId(`r-${hex()}`), environment: 'default', clientToken: null, requestHash: 'hash', image: IMAGE, type: 't1.micro',
+      vcpus: 1, memoryMiB: 128, diskBytes: GIB, keyName: null, userData: null, tags: {}, terminationProtected: false, shutdownBehavior: 'stop', minCount: count,
+      ids: Array.from({ length: count }, () => ({ instance: parseInstanceId(`i-${hex()}`), volume: parseVolumeId(`vol-${hex()}`) })), dryRun: false,
+    };
+    const leader = this.leader();
+    if (leader === null) throw new Error('no leader');
+    const answer = (await this.finish(this.#coordinatorMesh.request(leader, 'intent', intent, { timeoutMs: 10_000 }))) as IntentAnswer;
+    if (answer.kind !== 'created') throw new Error(JSON.stringify(answer));
+    return answer.instances;
+  }
+
+  async propose(command: Command): Promise<Proposed> {
+    return await this.finish(this.#coordinator.propose(command, { timeoutMs: 10_000, appliedHere: true }));
+  }
+
+  async finish<Value>(promise: Promise<Value>): Promise<Value> {
+    let isDone = false;
+    const watched = promise.finally(() => {
+      isDone = true;
+    });
+    watched.catch(() => undefined);
+    await this.world.until('the promise settles', () => isDone, 60_000);
+    return await watched;
+  }
+
+  async untilPhase(id: InstanceId, phase: InstanceRecord['phase'], limitMs: number): Promise<number> {
+    return await this.world.until(`${id} is ${phase}`, () => this.state().instances.get(id)?.phase === phase, limitMs);
+  }
+
+  /** The last facts that were logged, for a failing test. */
+  tail(count: number): string {
+    return this.world.facts.slice(-count).map((fact) => JSON.stringify(fact)).join('\n');
+  }
+}
+
+function sealer(self: NodeId): Sealer {
+  return {
+    seal: (_to, bytes) => new TextEncoder().encode(JSON.stringify({ from: self, bytes: [...bytes] })),
+    open: (bytes) => {
+      const { from, bytes: inner } = JSON.parse(new TextDecoder().decode(bytes)) as { from: MemberId; bytes: number[] };
+      return { from, bytes: new Uint8Array(inner) };
+    },
+  };
+}
+
+function memoryFiles(files: Map<string, string>): Files {
+  const absolute = (path: string): string => `/node/${path}`;
+  return {
+    read: (path) => Promise.resolve(files.get(absolute(path)) ?? null),
+    writeDurably: (path, text) => Promise.resolve(void files.set(absolute(path), text)),
+    remove: (path) => Promise.resolve(void files.delete(absolute(path))),
+    list: (path) => Promise.resolve([...files.keys()].filter((name) => name.startsWith(`${absolute(path)}/`)).map((name) => name.slice(absolute(path).length + 1))),
+    absolute,
+  };
+}
+
+function memoryGenerations(generations: Map<string, number>): { seen(target: string): number; raise(target: string, generation: number): Promise<void> } {
+  return {
+    seen: (target) => generations.get(target) ?? 0,
+    raise: (target, generation) => Promise.resolve(void generations.set(target, Math.max(generation, generations.get(target) ?? 0))),
+  };
+}
