@@ -236,7 +236,7 @@ tags('is set, replaced, found and removed', async () => {
   assert.equal(found.body.tagSet.item.map((tag: { resourceId: string; value: string }) => `${tag.resourceId} ${tag.value}`).toSorted(), [`${one} 2`, `${two} 1`].toSorted());
   await call(on, 'DeleteTags', { 'ResourceId.1': one, 'Tag.1.Key': 'a', 'Tag.1.Value': '1' });
   assert.equal(on.cell.instance(one).tags, { a: '2', b: '' }, 'another value stays');
-  await call(on, 'DeleteTags', { 'ResourceId.1': one, 'Tag.1.Key': 'b', 'Tag.1.Value': '' });
+  await call(on, 'DeleteTags', { 'ResourceId.1': one, 'Tag.1.Key': 'a', 'Tag.1.Value': '', 'Tag.2.Key': 'b', 'Tag.2.Value': '' });
   assert.equal(on.cell.instance(one).tags, { a: '2' }, 'an empty value is a value');
   await call(on, 'DeleteTags', { 'ResourceId.1': two, 'Tag.1.Key': 'a' });
   assert.equal(on.cell.instance(two).tags, { b: '' }, 'a key alone removes any value');

@@ -201,6 +201,8 @@ outages('by too many requests at once refuses the rest', async () => {
   for (const release of held) release();
   const statuses = await Promise.all(answers.map(async (answer) => (await answer).status));
   assert.is(statuses.filter((status) => status === 200).length, REQUESTS_MAX);
+  on.cell.fresh = () => Promise.resolve(on.cell.state());
+  assert.is((await call(on, 'DescribeInstances')).status, 200, 'the next one is answered again');
 });
 
 errors.run();

@@ -1,7 +1,7 @@
 /** Do instances live through EC2's words? Run, describe, stop, start, reboot, terminate. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { bench, call } from '../support/client.ts';
+import { bench, call, presignedUrl, read } from '../support/client.ts';
 import { IMAGE } from '../support/fake-cell.ts';
 import { launch, RUN, shownIds } from '../support/launch.ts';
 
@@ -202,6 +202,17 @@ lives('is asked for by GET and with indexes from 0 as well', async () => {
   const answer = await call(on, 'DescribeInstances', { 'InstanceId.1': second ?? '', 'InstanceId.0': first }, { method: 'GET' });
   assert.equal(shownIds(answer.body).toSorted(), [first, second ?? ''].toSorted());
   assert.is((await call(on, 'DescribeInstances', { 'Filter.0.Name': 'image-id', 'Filter.0.Value.0': IMAGE })).status, 200);
+});
+
+lives('is found by a URL that was signed before, until it expires', async () => {
+  const on = bench();
+  const [id] = await launch(on);
+  const url = await presignedUrl(on, { 'Action': 'DescribeInstances', 'Version': '2016-11-15', 'InstanceId.1': id }, 600);
+  assert.equal(shownIds((await read(await on.app.request(url, { headers: { host: 'ves.test' } }))).body), [id]);
+  const other = url.replace('DescribeInstances', 'TerminateInstances');
+  assert.is((await read(await on.app.request(other, { headers: { host: 'ves.test' } }))).code, 'SignatureDoesNotMatch');
+  on.clock.wallMs += 600_001;
+  assert.is((await read(await on.app.request(url, { headers: { host: 'ves.test' } }))).code, 'RequestExpired');
 });
 
 running.run();

@@ -94,6 +94,14 @@ export async function signed(on: Bench, form: URLSearchParams, options: CallOpti
   return new Request(`http://ves.test/${isGet ? `?${form.toString()}` : ''}`, { method: request.method, headers: sent, ...(isGet ? {} : { body }) });
 }
 
+/** A URL that anybody may call until it expires. */
+export async function presignedUrl(on: Bench, query: Record<string, string>, expiresIn: number): Promise<string> {
+  const signer = new SignatureV4({ service: 'ec2', region: 'ves-1', sha256: Sha256, credentials: { accessKeyId: KEY_ID, secretAccessKey: ACCOUNT.secretKey } });
+  const request = new HttpRequest({ method: 'GET', hostname: 'ves.test', path: '/', headers: { host: 'ves.test' }, query });
+  const signedRequest = await signer.presign(request, { signingDate: new Date(on.clock.wallMs), expiresIn });
+  return `http://ves.test/?${new URLSearchParams(signedRequest.query as Record<string, string>).toString()}`;
+}
+
 export async function read(response: Response): Promise<Answer> {
   const xml = await response.text();
   const document = parser.parse(xml);

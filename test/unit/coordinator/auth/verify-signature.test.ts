@@ -100,6 +100,7 @@ signatures('is refused when anything that was signed has changed', async () => {
     ['the host', { ...good, headers: { ...good.headers, host: 'other.test' } }],
     ['the path', { ...good, url: '/v1' }],
     ['the query', { ...good, url: '/?DryRun=true' }],
+    ['the query, by what looks like a part of a signature', { ...good, url: '/?X-Amz-Date=20261122T120000Z' }],
     ['the method', { ...good, method: 'PUT' }],
     ['the body', { ...good, body: 'Action=TerminateInstances' }],
     ['the date', { ...good, headers: { ...good.headers, 'x-amz-date': '20261122T115959Z' } }],
@@ -111,6 +112,14 @@ signatures('is refused when anything that was signed has changed', async () => {
 signatures('does not cover headers that were not signed', async () => {
   const good = await signedRequest();
   assert.is(code(await verify({ ...good, headers: { ...good.headers, 'x-forwarded-for': '10.0.0.1', 'via': 'a proxy' } })), 'verified');
+});
+
+signatures('that leaves out the host is refused, so that it cannot be used elsewhere', async () => {
+  const request = new HttpRequest({ method: 'POST', hostname: 'host.test', path: '/', headers: {}, body: 'x' });
+  const { headers } = await signer.sign(request, { signingDate: new Date(NOW_MS) });
+  const verdict = await verify({ method: 'POST', url: '/', headers: { ...headers, host: 'host.test' }, body: 'x' });
+  assert.is(code(verdict), 'SignatureDoesNotMatch');
+  assert.ok(verdict.kind === 'refused' && verdict.message.includes('Host'));
 });
 
 signatures('covers a body hash only if that is the hash of the body', async () => {
