@@ -15,6 +15,9 @@ const HEADER = { format: 'ves-room-journal', version: 1 };
 /** The journal is rewritten once it is larger than this and than four times its size after the last rewriting. */
 const REWRITE_BYTES_MIN = 8 * 1024 * 1024;
 
+/** How much of a rewritten journal is written at once: one system call a line would hold the room up. */
+const WRITE_CHARS = 256 * 1024;
+
 function lineOf(record: unknown): string {
   const json = JSON.stringify(record);
   return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
@@ -74,8 +77,15 @@ export class Journal<Entry> {
   rewrite(): void {
     const fresh = `${this.#path}.new`;
     const file = openSync(fresh, 'w', 0o600);
-    let sizeBytes = writeSync(file, lineOf(HEADER));
-    for (const entry of this.#snapshot()) sizeBytes += writeSync(file, lineOf(entry));
+    let text = lineOf(HEADER);
+    let sizeBytes = 0;
+    for (const entry of this.#snapshot()) {
+      text += lineOf(entry);
+      if (text.length < WRITE_CHARS) continue;
+      sizeBytes += writeAll(file, text);
+      text = '';
+    }
+    sizeBytes += writeAll(file, text);
     fsyncSync(file);
     renameSync(fresh, this.#path);
     closeSync(this.#file);
@@ -90,8 +100,15 @@ export class Journal<Entry> {
   }
 
   #write(line: string): void {
-    this.#sizeBytes += writeSync(this.#file, line);
+    this.#sizeBytes += writeAll(this.#file, line);
   }
+}
+
+/** Writes all of it or throws: a full disk may take a part only. Returns how many bytes that was. */
+function writeAll(file: number, text: string): number {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+  return bytes.length;
 }
 
 function readEntries<Entry>(path: string, text: string): readonly Entry[] {

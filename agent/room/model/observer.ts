@@ -122,15 +122,17 @@ export class Observer {
       return;
     }
     const watched = this.#watch(instance ?? '');
-    const record = Number(value);
-    watched.acked.set(Number(slot), record);
-    watched.lastAcked = Math.max(watched.lastAcked ?? 0, record);
+    const acked = kind === 'acks' ? (JSON.parse(value) as readonly (readonly [number, number])[]) : [[Number(slot), Number(value)] as const];
+    for (const [at, record] of acked) {
+      watched.acked.set(at, record);
+      watched.lastAcked = Math.max(watched.lastAcked ?? 0, record);
+    }
   }
 
   /** Everything that `persist` was told and that still holds. */
   *entries(): Iterable<readonly [string, string]> {
     for (const [instance, watched] of this.#instances) {
-      for (const [slot, record] of watched.acked) yield [`ack/${instance}/${slot}`, String(record)];
+      if (watched.acked.size > 0) yield [`acks/${instance}`, JSON.stringify([...watched.acked])];
     }
     for (const [at, violation] of this.#violations.entries()) yield [`violation/${at}`, JSON.stringify(violation)];
   }

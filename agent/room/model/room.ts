@@ -457,7 +457,7 @@ export class Room {
   #restoreOne(record: RoomRecord): boolean {
     if (record.kind === 'group') return this.#nodes.get(record.node)?.parts.group.restore(record.change) ?? false;
     const [kind = '', id = ''] = record.key.split('/');
-    if (kind === 'ack' || kind === 'violation') {
+    if (kind === 'ack' || kind === 'acks' || kind === 'violation') {
       this.observer.restore(record.key, record.value);
       return true;
     }
