@@ -8,7 +8,9 @@
  * Grammar and states: drbd-utils 9.22 with module 8.4.11, recorded in test/fixtures/drbd. `change` carries what changed
  * only; unknown keys are passed over, an unknown form of line is an error.
  */
-import type { DiskState } from '../../machines/observed.ts';
+
+/** DRBD's disk states, as events2 spells them. */
+export type DiskState = 'Diskless' | 'Attaching' | 'Failed' | 'Negotiating' | 'Inconsistent' | 'Outdated' | 'DUnknown' | 'Consistent' | 'UpToDate';
 
 /** One line. `fields` holds `name`, `role`, `disk` ... as printed. */
 export type DrbdEvent =

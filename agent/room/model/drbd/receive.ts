@@ -16,6 +16,8 @@ import { compareUuids } from './uuid-compare.ts';
 import { newCurrentUuid, ownFacts, setUuids } from './uuids.ts';
 import type { Message, Wire } from './wire.ts';
 
+type Outcome = State['conn'] | 'stalePrimary' | null;
+
 /** A message arrived. Data and acknowledgements come in order; a helper may block the receiver, not the acks. */
 export function receive(resource: Resource, message: Message, wire: Wire): void {
   if (resource.wire !== wire) return;
@@ -101,6 +103,12 @@ async function receiveState(resource: Resource, peer: State): Promise<void> {
     } else if (outcome === null) {
       setFact(resource, { conn: CONN.disconnecting });
       return;
+    } else if (outcome === 'stalePrimary') {
+      // Two primaries that may not be: the one with the newer data refuses first and resets the connection, so the
+      // older one (frozen) never gets to refuse; it keeps waiting (measured: DRBD.md A3).
+      const isRefusedFirst = peer.role === ROLE.primary && resource.netOption('allow-two-primaries', 'no') !== 'yes';
+      setFact(resource, { conn: isRefusedFirst ? CONN.networkFailure : CONN.disconnecting });
+      return;
     }
     conn = outcome ?? CONN.connected;
   }
@@ -153,8 +161,8 @@ function adoptPeerState(resource: Resource, os: State, peer: State, peerDisk: Di
   if (resource.net?.discardMyData === true) resource.net = { ...resource.net, discardMyData: false };
 }
 
-/** Which connection state the two replicas' histories lead to; null: they must not be connected. */
-async function syncHandshake(resource: Resource, peer: State, peerDisk: Disk): Promise<State['conn'] | null> {
+/** Which connection state the two replicas' histories lead to; null: they must not be connected, `stalePrimary`: we are primary on the older data. */
+async function syncHandshake(resource: Resource, peer: State, peerDisk: Disk): Promise<Outcome> {
   const { metadata, peerFacts, wire } = resource;
   if (metadata === null || peerFacts === null || wire === null) return CONN.connected;
   const ownDisk = resource.state.disk === DISK.negotiating ? (resource.negotiating?.disk ?? DISK.inconsistent) : resource.state.disk;
@@ -194,14 +202,14 @@ function resolveByHand(resource: Resource): number {
   return mine ? -1 : 1;
 }
 
-function connectionFor(resource: Resource, result: number, ownDisk: Disk): State['conn'] | null {
+function connectionFor(resource: Resource, result: number, ownDisk: Disk): Outcome {
   if (result > 0 && ownDisk <= DISK.inconsistent) {
     resource.say('I shall become SyncSource, but I am inconsistent!');
     return null;
   }
   if (result < 0 && resource.state.role === ROLE.primary && resource.state.disk >= DISK.consistent) {
     resource.say('I shall become SyncTarget, but I am primary!');
-    return null;
+    return 'stalePrimary';
   }
   if (Math.abs(result) >= 2) {
     resource.say('Writing the whole bitmap, full sync required after drbd_sync_handshake.');
