@@ -160,6 +160,25 @@ async function tamper(directory: string, change: (level: Extract<Awaited<ReturnT
   await opened.level.close();
 }
 
+/** Changes one character of a record's JSON into another one: still JSON, of the same length. */
+async function misspell(directory: string, record: string, from: string, to: string): Promise<void> {
+  await tamper(directory, async (level) => {
+    const text = new TextDecoder().decode(await level.get(record));
+    assert.ok(text.includes(from));
+    await level.put(record, new TextEncoder().encode(text.replace(from, to)));
+  });
+}
+
+/** Puts the same entry of another store into this one's place. */
+async function exchange(directory: string, record: string): Promise<void> {
+  await withDirectory(async (other) => {
+    await using(other, async (opened) => await opened.save({ hardState: hard(1, 2), entries: entries(1, 9) }));
+    let foreign = new Uint8Array();
+    await tamper(other, async (level) => { foreign = Uint8Array.from(await level.get(record)); });
+    await tamper(directory, async (level) => await level.put(record, foreign));
+  });
+}
+
 const key = (index: number): string => `e${String(index).padStart(16, '0')}`;
 
 const damages: readonly (readonly [string, (directory: string) => Promise<void>])[] = [
@@ -167,6 +186,11 @@ const damages: readonly (readonly [string, (directory: string) => Promise<void>]
   ['the first entry is missing', async (directory) => await tamper(directory, async (level) => await level.del(key(1)))],
   ['the last entry is missing', async (directory) => await tamper(directory, async (level) => await level.del(key(9)))],
   ['an entry is in another one’s place', async (directory) => await tamper(directory, async (level) => await level.put(key(5), (await level.get(key(6))) ?? new Uint8Array()))],
+  ['a character of an entry is another one', async (directory) => await misspell(directory, key(5), 'value', 'valuf')],
+  ['a character of the last entry is another one', async (directory) => await misspell(directory, key(9), 'value', 'valuf')],
+  ['a digit of the commit index is another one', async (directory) => await misspell(directory, 'commit', '2', '3')],
+  ['an entry of another store is in its place', async (directory) => await exchange(directory, key(5))],
+  ['the last entry of another store is in its place', async (directory) => await exchange(directory, key(9))],
   ['the commit index is missing', async (directory) => await tamper(directory, async (level) => await level.del('commit'))],
   ['the beginning is missing', async (directory) => await tamper(directory, async (level) => await level.del('base'))],
   ['something else is in it', async (directory) => await tamper(directory, async (level) => await level.put('other', new Uint8Array([1])))],
@@ -208,6 +232,25 @@ store('loses its memory when the log is put back to an older copy', async () => 
     await rm(log, { recursive: true });
     await cp(join(directory, 'copy'), log, { recursive: true });
     assert.is((await loadedAgain(directory)).kind, 'amnesia', 'entries 4 to 6 were acknowledged');
+  });
+});
+
+store('remembers after a crash that follows a conflict at once', async () => {
+  await withDirectory(async (directory) => {
+    const [store1, crashed] = [join(directory, 'store'), join(directory, 'crashed')];
+    await using(store1, async (opened) => await opened.save({ hardState: hard(2), entries: entries(1, 9) })); // The slots are told of entry 9.
+    await using(store1, async (opened) => {
+      await opened.save({ entries: [entry(4, 2, 'other')] });
+      await cp(store1, crashed, { recursive: true });
+      await opened.save({ snapshot: snapshotAt(3), compactTo: 3 });
+    });
+    assert.equal(await loadedAgain(crashed), { kind: 'loaded', hardState: hard(2), snapshot: null, entries: [...entries(1, 3), entry(4, 2, 'other')] });
+    await rm(crashed, { recursive: true });
+    await using(store1, async (opened) => {
+      await opened.save({ snapshot: snapshotAt(40, 2), hardState: hard(2, 40) });
+      await cp(store1, crashed, { recursive: true });
+    });
+    assert.equal(await loadedAgain(crashed), { kind: 'loaded', hardState: hard(2, 40), snapshot: snapshotAt(40, 2), entries: [] });
   });
 });
 
