@@ -89,6 +89,7 @@ export function connectionEnded(resource: Resource): void {
   resource.isStateSent = false;
   for (const answer of resource.questions.values()) answer('lost');
   resource.questions.clear();
+  resource.wakeStateWaiters();
   if (!isSuspended(resource.state)) completeLost(resource);
   resource.koTimer?.cancel();
   resource.koTimer = null;

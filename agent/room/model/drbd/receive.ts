@@ -45,6 +45,9 @@ function process(resource: Resource, message: Message): void | Promise<void> {
     case 'answer': {
       resource.questions.get(message.id)?.(message.isAgreed ? 'agreed' : 'refused');
       resource.questions.delete(message.id);
+      resource.after(0, () => {
+        resource.wakeStateWaiters();
+      });
       return undefined;
     }
     case 'bitmap': return onBitmap(resource, message.ranges);
@@ -65,7 +68,17 @@ function process(resource: Resource, message: Message): void | Promise<void> {
   }
 }
 
-function receiveUuids(resource: Resource, message: Message & { readonly kind: 'uuids' }): void {
+/** UUIDs are judged by the disk's state: a change of it that the peer is being asked about must be settled first. */
+function receiveUuids(resource: Resource, message: Message & { readonly kind: 'uuids' }): void | Promise<void> {
+  const { wire } = resource;
+  if (resource.questions.size === 0) {
+    takeUuids(resource, message);
+    return undefined;
+  }
+  return resource.stateChanged().then(() => (resource.isAlive && resource.wire === wire ? receiveUuids(resource, message) : undefined));
+}
+
+function takeUuids(resource: Resource, message: Message & { readonly kind: 'uuids' }): void {
   resource.peerFacts = message.facts;
   const { state } = resource;
   const theirs = message.facts.uuids[0] & ~1n;

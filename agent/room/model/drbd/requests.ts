@@ -86,8 +86,9 @@ function startWrite(resource: Resource, request: Request): void {
   request.local = isLocal ? 'pending' : 'none';
   request.net = isRemote ? 'pending' : 'none';
   resource.log.push(request);
-  if (isLocal) writeLocally(resource, request);
+  // On its way to the peer before the local disk answers: a local error does not hold back a write in flight (DRBD.md B10).
   if (isRemote) sendWrite(resource, request);
+  if (isLocal) writeLocally(resource, request);
 }
 
 function writeLocally(resource: Resource, request: Request): void {
