@@ -37,7 +37,7 @@ properties('gives the same state to a member that began with a snapshot', () => 
   for (let seed = 101; seed <= 110; seed += 1) {
     let other: ReturnType<typeof decodeSnapshot> | null = null;
     let entries = 0;
-    const cell = live(seed, 300, (state, entry) => {
+    const cell = live(seed, 500, (state, entry) => {
       const result = apply(state, entry);
       entries += 1;
       if (other === null) {

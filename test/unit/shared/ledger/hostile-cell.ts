@@ -62,10 +62,10 @@ export class HostileCell {
   /** One random thing happens. */
   step(): void {
     const act = this.#pick([
-      () => this.#create(), () => this.#owner(), () => this.#owner(), () => this.#report(), () => this.#report(), () => this.#report(),
+      () => this.#create(), () => this.#create(), () => this.#owner(), () => this.#report(), () => this.#report(), () => this.#report(),
       () => this.#place(), () => this.#place(), () => this.#place(), () => this.#link(), () => this.#link(), () => this.#write(), () => this.#write(), () => this.#write(),
       () => this.#shrink(), () => this.#seeInSync(), () => this.#seeInSync(), () => this.#deliver(), () => this.#deliver(),
-      () => this.#node(), () => this.#node(), () => this.#replica(), () => this.#replica(), () => this.#upkeep(),
+      () => this.#node(), () => this.#ready(), () => this.#ready(), () => this.#ready(), () => this.#replica(), () => this.#replica(), () => this.#upkeep(), () => this.#upkeep(),
     ]);
     act?.();
   }
@@ -135,8 +135,8 @@ export class HostileCell {
   #owner(): void {
     const instance = this.#pick([...this.state.instances.values()]);
     if (instance === undefined) return;
-    const desired = this.#pick(['running', 'running', 'stopped', 'terminated'] as const) ?? 'running';
-    if (this.#roll(6) === 0) this.do({ kind: 'restartInstances', instances: [instance.id] });
+    const desired = this.#pick(['running', 'running', 'running', 'stopped', 'stopped', 'terminated'] as const) ?? 'running';
+    if (this.#roll(4) === 0) this.do({ kind: 'restartInstances', instances: [instance.id] });
     else this.do({ kind: 'setDesired', instances: [instance.id], desired, force: this.#roll(2) === 0 });
   }
 
@@ -247,10 +247,19 @@ export class HostileCell {
       case 1: if (this.do(leaseProof(number, boot))) this.#lostPower(node); break;
       case 2: case 3: this.#reboot(number); break;
       case 4: case 5: this.do({ kind: 'readyNode', actor: { node, bootId } }); break;
-      case 6: this.do({ kind: 'cordonNode', node, cordoned: this.#roll(3) === 0 }); break;
-      case 7: if (this.#roll(12) === 0) this.do({ kind: 'removeNode', node }); break;
+      case 6: this.do({ kind: 'cordonNode', node, cordoned: this.#roll(4) === 0 }); break;
+      case 7: if (this.#roll(12) === 0 && ![...this.state.nodes.values()].some((each) => each.phase === 'removed')) this.do({ kind: 'removeNode', node }); break;
       default: this.do(bootOf(number, Math.max(1, boot - this.#roll(2)), { storeUuid: storeUuidOf(number, this.#stores.get(number) ?? 1) })); break;
     }
+  }
+
+  /** Somebody who is there again gets ready, after a fence by starting again. */
+  #ready(): void {
+    const record = this.#pick([...this.state.nodes.values()].filter((each) => each.phase !== 'active' && each.phase !== 'removed'));
+    if (record?.bootId === null || record?.bootId === undefined) return;
+    if (record.phase === 'joining') this.do({ kind: 'readyNode', actor: { node: record.id, bootId: record.bootId } });
+    else if (record.phase === 'fenced' || record.phase === 'fencing') this.#reboot(Number(record.id.slice('node-'.length)));
+    else this.do({ kind: 'cordonNode', node: record.id, cordoned: false });
   }
 
   #lostPower(node: NodeId): void {
@@ -324,7 +333,11 @@ export class HostileCell {
       case 0: this.do({ kind: 'setStandby', instance: instance.id, expectGeneration, standby: this.#pick([...this.state.nodes.keys()]) ?? null }); break;
       case 1: this.do({ kind: 'setUnavailable', instance: instance.id, expectGeneration, phase: 'unavailableData', message: 'no replica' }); break;
       case 2: this.do({ kind: 'forgetInstances', instances: [instance.id] }); break;
-      default: this.do({ kind: 'clearFailures', instance: instance.id, expectGeneration }); break;
+      default: {
+        const failed = this.#pick([...this.state.instances.values()].filter((each) => each.failures > 0 && each.phase === 'running')) ?? instance;
+        this.do({ kind: 'clearFailures', instance: failed.id, expectGeneration: failed.generation });
+        break;
+      }
     }
   }
 }
