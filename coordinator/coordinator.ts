@@ -1,0 +1,145 @@
+/**
+ * How is a coordinator put together? Identity, mesh, ledger, projection and HTTP, started in an order in which each may fail with a sentence.
+ */
+import { Hono } from 'hono';
+import { assert } from '../shared/errors.ts';
+import { memberOfVoter } from '../shared/ids.ts';
+import type { MemberId } from '../shared/ids.ts';
+import { LedgerNode } from '../shared/ledger/node/ledger-node.ts';
+import type { LedgerStore } from '../shared/ledger/node/ports.ts';
+import { DEFAULT_PARAMETERS, emptyCell } from '../shared/model/cell.ts';
+import { TIMING_PROFILES } from '../shared/model/timing.ts';
+import { loadIdentity } from '../shared/net/identity.ts';
+import { createMesh } from '../shared/net/mesh.ts';
+import type { Libp2pMesh } from '../shared/net/mesh.ts';
+import { uuid } from '../shared/random.ts';
+import { openLedgerStore } from '../shared/store/ledger-store.ts';
+import type { Member } from '../shared/wire/mesh.ts';
+import type { World } from '../shared/world.ts';
+import { createAccounts } from './accounts.ts';
+import { createApp } from './app.ts';
+import { createCellPort } from './cell-port.ts';
+import type { CoordinatorConfig } from './config.ts';
+import { createFiles } from './process-world.ts';
+import { openProjection } from './projection.ts';
+import type { Projection } from './projection.ts';
+import { createFleetPort } from './rest/fleet-port.ts';
+import type { RestPorts } from './rest/ports.ts';
+import { createRest } from './rest/rest-app.ts';
+import { createRoomClient } from './rest/room-client.ts';
+import { statusOf } from './rest/service-routes.ts';
+import { serveHttp } from './server.ts';
+
+/** A running coordinator. */
+export interface Coordinator {
+  readonly httpPort: number;
+  readonly meshAddresses: readonly string[];
+  readonly ledger: LedgerNode;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a coordinator. Throws ClusterError with a sentence for people when anything cannot be opened; what was opened
+ * before is closed again. `onFatal`: the ledger's store failed, and the process must end.
+ */
+export async function startCoordinator(config: CoordinatorConfig, world: World, onFatal: (error: unknown) => void): Promise<Coordinator> {
+  const opened: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const close of opened.splice(0).toReversed()) await close();
+  };
+  try {
+    const accounts = createAccounts(config.accounts);
+    const projection = await openProjection(config.dataDirectory, config, world);
+    opened.push(async () => await projection.close());
+    const store = await openStore(config, world);
+    opened.push(async () => await store.close());
+    const mesh = await openMesh(config, world);
+    opened.push(async () => await mesh.stop());
+    const ledger = createLedger(config, world, mesh, store, onFatal);
+    opened.push(() => Promise.resolve(ledger.stop()));
+    followMembers(config, projection, ledger, mesh);
+    projection.follow(ledger);
+    const fleet = createFleetPort({ clock: world.clock, mesh, status: () => ledger.status(), projection });
+    const ports: RestPorts = {
+      ...world, accounts, fleet, events: projection,
+      cell: createCellPort({ world, mesh, log: ledger, projection }),
+      room: config.roomSocket === undefined ? null : createRoomClient(config.roomSocket),
+    };
+    ledger.start();
+    const http = await serveHttp(createSite(ports), config.http);
+    opened.push(async () => await http.close());
+    return { httpPort: http.port, meshAddresses: mesh.addresses, ledger, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Everything that is served: the EC2 endpoint, REST, and a sign of life for whoever watches the process. */
+export function createSite(ports: RestPorts): (request: Request) => Response | Promise<Response> {
+  const site = new Hono();
+  const app = createApp(ports, { rest: createRest(ports) });
+  site.get('/healthz', (c) => c.json(statusOf(ports)));
+  site.all('*', async (c) => await app.fetch(c.req.raw));
+  return (request) => site.fetch(request);
+}
+
+async function openStore(config: CoordinatorConfig, world: World): Promise<LedgerStore> {
+  const store = await openLedgerStore(createFiles(config.dataDirectory).absolute('ledger'), { newStoreUuid: () => uuid(world.chance) });
+  if (store.loaded.kind === 'amnesia') world.log.write({ event: 'ledgerForgotten', level: 'warning', reason: store.loaded.reason, keptAt: store.loaded.keptAt });
+  return store;
+}
+
+async function openMesh(config: CoordinatorConfig, world: World): Promise<Libp2pMesh> {
+  const identity = await loadIdentity(createFiles(config.dataDirectory), world.chance);
+  return await createMesh({
+    cell: config.cell, self: config.member, privateKey: identity.privateKey, listenAddress: config.meshListen,
+    presharedKey: new Uint8Array(Buffer.from(config.presharedKey, 'base64')), members: config.seeds, world,
+  });
+}
+
+function createLedger(config: CoordinatorConfig, world: World, mesh: Libp2pMesh, store: LedgerStore, onFatal: (error: unknown) => void): LedgerNode {
+  const { loaded } = store;
+  if (loaded.kind === 'loaded' && loaded.snapshot !== null) {
+    const { clusterUuid } = loaded.snapshot.data as { readonly clusterUuid?: unknown };
+    assert(clusterUuid === config.clusterUuid, `the ledger in ${config.dataDirectory} is of cluster ${String(clusterUuid)}, the configuration of ${config.clusterUuid}`);
+  }
+  return new LedgerNode(
+    {
+      self: config.member, world, mesh, store, profile: TIMING_PROFILES[config.profile], onFatal,
+      seeds: () => config.seeds.map((seed) => seed.id),
+    },
+    emptyCell(config.cell, config.clusterUuid, { ...DEFAULT_PARAMETERS, profile: config.profile }),
+  );
+}
+
+/**
+ * Keeps the mesh's admitted members in step with the ledger. Until the ledger was heard, those of the last run and of
+ * the configuration are admitted too.
+ */
+function followMembers(config: CoordinatorConfig, projection: Projection, ledger: LedgerNode, mesh: Libp2pMesh): void {
+  let told = '';
+  const follow = (): void => {
+    const current = membersOf(ledger.state());
+    const copied = projection.copiedState();
+    const members = current.length > 0 ? current : [...new Map([...config.seeds, ...(copied === null ? [] : membersOf(copied))].map((member) => [member.id, member])).values()];
+    const text = JSON.stringify(members);
+    if (text === told) return;
+    told = text;
+    mesh.setMembers(members);
+  };
+  ledger.subscribe((entry) => {
+    // Only these commands change who belongs; everything else is too frequent to look.
+    const kind = entry?.data.command.kind;
+    if (entry === null || kind === 'admitNode' || kind === 'admitCoordinator' || kind === 'removeNode') follow();
+  });
+  ledger.onStatus((status) => mesh.setVoters(status.voters.map((voter): MemberId => memberOfVoter(voter))));
+  follow();
+}
+
+function membersOf(state: ReturnType<LedgerNode['state']>): readonly Member[] {
+  return [
+    ...[...state.nodes.values()].filter((node) => node.phase !== 'removed').map((node) => ({ id: node.id, peerId: node.peerId, address: node.meshAddress })),
+    ...[...state.coordinators.values()].map((coordinator) => ({ id: coordinator.id, peerId: coordinator.peerId, address: coordinator.meshAddress })),
+  ];
+}
