@@ -82,7 +82,8 @@ function time(ms: number): string {
 function signedPart(request: ArrivedRequest, claim: SignatureClaim): HttpRequest {
   const headers: Record<string, string> = {};
   for (const name of claim.signedHeaders) headers[name] = request.headers.get(name) ?? '';
-  const query: Record<string, string | string[]> = {};
+  // Without a prototype, so that a parameter called `constructor` is one like any other.
+  const query = Object.create(null) as Record<string, string | string[]>;
   for (const [name, value] of request.query) {
     if (claim.form === 'presigned' && PRESIGN_PARAMETERS.has(name)) continue;
     const before = query[name];

@@ -65,6 +65,8 @@ sdk('reads pages, types and a status that tells of healing', async ({ served, ec
 sdk('is told errors it can name', async ({ served, ec2 }) => {
   await assertRejects(ec2.send(new DescribeInstancesCommand({ InstanceIds: ['i-00000000000000000'] })), 'InvalidInstanceID.NotFound', 400);
   await assertRejects(ec2.send(new RunInstancesCommand({ ImageId: IMAGE, MinCount: 1, MaxCount: 1, DryRun: true })), 'DryRunOperation', 412);
+  const large = new RunInstancesCommand({ ImageId: IMAGE, MinCount: 1, MaxCount: 1, UserData: 'A'.repeat(1_200_000) });
+  await assertRejects(ec2.send(large), 'RequestEntityTooLarge', 413);
   const stranger = client(served, 'wrong');
   await assertRejects(stranger.send(new DescribeInstancesCommand({})), 'SignatureDoesNotMatch', 403);
   stranger.destroy();

@@ -1,4 +1,4 @@
-/** Does Debian's AWS command line work, unmodified? deadline: 180 s */
+/** Does Debian's AWS command line work, unmodified? deadline: 300 s */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { IMAGE } from '../api/support/fake-cell.ts';

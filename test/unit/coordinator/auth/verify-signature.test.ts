@@ -101,6 +101,7 @@ signatures('is refused when anything that was signed has changed', async () => {
     ['the path', { ...good, url: '/v1' }],
     ['the query', { ...good, url: '/?DryRun=true' }],
     ['the query, by what looks like a part of a signature', { ...good, url: '/?X-Amz-Date=20261122T120000Z' }],
+    ['the query, by a name that is special to JavaScript', { ...good, url: '/?__proto__=x' }],
     ['the method', { ...good, method: 'PUT' }],
     ['the body', { ...good, body: 'Action=TerminateInstances' }],
     ['the date', { ...good, headers: { ...good.headers, 'x-amz-date': '20261122T115959Z' } }],
@@ -112,6 +113,13 @@ signatures('is refused when anything that was signed has changed', async () => {
 signatures('does not cover headers that were not signed', async () => {
   const good = await signedRequest();
   assert.is(code(await verify({ ...good, headers: { ...good.headers, 'x-forwarded-for': '10.0.0.1', 'via': 'a proxy' } })), 'verified');
+});
+
+signatures('covers parameters whose names every object has', async () => {
+  const request = new HttpRequest({ method: 'GET', hostname: 'host.test', path: '/', headers: { host: 'host.test' }, query: Object.fromEntries([['constructor', 'x'], ['toString', 'y']]) });
+  const { headers } = await signer.sign(request, { signingDate: new Date(NOW_MS) });
+  assert.is(code(await verify({ method: 'GET', url: '/?constructor=x&toString=y', headers })), 'verified');
+  assert.is(code(await verify({ method: 'GET', url: '/?constructor=x&toString=z', headers })), 'SignatureDoesNotMatch');
 });
 
 signatures('that leaves out the host is refused, so that it cannot be used elsewhere', async () => {
