@@ -7,6 +7,7 @@
 import { assert } from '../../../shared/errors.ts';
 import type { NodeRecord } from '../../../shared/model/node.ts';
 import type { VolumeRecord } from '../../../shared/model/volume.ts';
+import { parseDrbdConfig } from './parse-config.ts';
 
 /** What the text is made from. */
 export interface DrbdConfigInput {
@@ -37,7 +38,7 @@ export function buildDrbdConfig(input: DrbdConfigInput): string {
   assert(secret.length > 0 && secret.length < 64, 'the shared secret must have 1 to 63 characters');
   const [first, second] = [...nodes].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const hosts = [first, second ?? UNASSIGNED].flatMap((node) => (node === undefined ? [] : [node]));
-  return [
+  const text = [
     `resource ${word(volume.id)} {`,
     '  net {',
     '    protocol C; timeout 15; ping-int 2;', `    ping-timeout ${Math.round(input.pingTimeoutTenths)};`, '    connect-int 3; ko-count 4; sndbuf-size 0;',
@@ -62,6 +63,27 @@ export function buildDrbdConfig(input: DrbdConfigInput): string {
     '}',
     '',
   ].join('\n');
+  assertMeant(text, input, hosts);
+  return text;
+}
+
+/** Reads the text back: what DRBD will understand is what was meant, above all where a mistake would lose data. */
+function assertMeant(text: string, { volume, volumeGroup, secret, helper, pingTimeoutTenths }: DrbdConfigInput, hosts: readonly { readonly id: string; readonly storageAddress: string }[]): void {
+  const { resource, sections, hosts: found } = parseDrbdConfig(text);
+  assert(resource === volume.id, 'the configuration names another resource');
+  const meant: readonly (readonly [keyof typeof sections, string, string])[] = [
+    ['net', 'protocol', 'C'], ['net', 'shared-secret', secret], ['net', 'cram-hmac-alg', 'sha256'], ['net', 'allow-two-primaries', 'no'],
+    ['net', 'after-sb-0pri', 'disconnect'], ['net', 'after-sb-1pri', 'disconnect'], ['net', 'after-sb-2pri', 'disconnect'],
+    ['net', 'ping-timeout', String(Math.round(pingTimeoutTenths))], ['disk', 'fencing', 'resource-and-stonith'],
+    ['disk', 'on-io-error', 'call-local-io-error'], ['options', 'on-no-data-accessible', 'suspend-io'],
+    ...HANDLERS.map((name) => ['handlers', name, `${helper} ${name}`] as const),
+  ];
+  for (const [section, key, value] of meant) assert(sections[section].get(key) === value, `the configuration says another ${section} ${key} than was meant`);
+  assert(found.length === 2, 'the configuration has not two hosts');
+  for (const [at, host] of hosts.entries()) {
+    assert(found[at]?.host === host.id && found[at].address === `ipv4 ${host.storageAddress}:${volume.port}`, `the configuration has another host than ${host.id}`);
+    assert(found[at].device === `/dev/drbd${volume.minor} minor ${volume.minor}` && found[at].disk === `/dev/${volumeGroup}/${volume.id}`, 'the configuration has another device');
+  }
 }
 
 /** A bare word of drbd.conf's grammar; ids, addresses and paths of ours are nothing else. */

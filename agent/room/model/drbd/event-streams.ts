@@ -48,7 +48,7 @@ export class EventStreams {
   }
 
   tell(resource: Resource, notice: Notice): void {
-    for (const entry of [...this.#readers]) {
+    for (const entry of Array.from(this.#readers)) {
       if (!entry.isBegun || !this.#hears(entry, resource)) continue;
       const lines = noticeLines(resource, notice, entry.options.hasStatistics, entry.blocked.get(resource.name) ?? false);
       if (lines.some((line) => / device .* disk:/.test(line))) entry.blocked.set(resource.name, isSuspended(resource.state));
@@ -57,7 +57,7 @@ export class EventStreams {
   }
 
   nodeGone(node: string): void {
-    for (const entry of [...this.#readers]) if (entry.node === node) this.#end(entry, 'the node is gone');
+    for (const entry of Array.from(this.#readers)) if (entry.node === node) this.#end(entry, 'the node is gone');
   }
 
   #begin(entry: Reader, resources: readonly Resource[]): void {

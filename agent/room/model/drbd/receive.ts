@@ -22,7 +22,8 @@ type Outcome = State['conn'] | 'stalePrimary' | null;
 export function receive(resource: Resource, message: Message, wire: Wire): void {
   if (resource.wire !== wire) return;
   if (isAcknowledgement(message)) {
-    process(resource, message);
+    // These are handled at once: nothing of an acknowledgement waits.
+    void process(resource, message);
     return;
   }
   resource.receiver.push(() => (resource.wire === wire ? process(resource, message) : undefined));

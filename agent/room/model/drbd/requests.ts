@@ -217,7 +217,7 @@ export function markAllOutOfSync(resource: Resource): void {
 
 /** The connection is lost for good (tl_clear): what waits for the peer is completed with what there is. */
 export function completeLost(resource: Resource): void {
-  for (const request of [...resource.log]) {
+  for (const request of resource.log.slice()) {
     if (request.net !== 'pending') continue;
     request.net = 'failed';
     settle(resource, request);
@@ -228,7 +228,7 @@ export function completeLost(resource: Resource): void {
 /** The same peer is back (tl_restart RESEND): what was not acknowledged is sent again, if it takes writes. */
 export function resendAll(resource: Resource): void {
   const isRemote = mirrorsWrites(resource);
-  for (const request of [...resource.log]) {
+  for (const request of resource.log.slice()) {
     if (request.net !== 'pending') continue;
     if (isRemote) sendWrite(resource, request);
     else {
@@ -240,7 +240,7 @@ export function resendAll(resource: Resource): void {
 
 /** A disk came back under frozen I/O (RESTART_FROZEN_DISK_IO): requests that never reached one go there. */
 export function restartOnLocalDisk(resource: Resource): void {
-  for (const request of [...resource.log]) {
+  for (const request of resource.log.slice()) {
     if (request.local === 'ok' || request.local === 'pending' || !hasLocalDisk(resource)) continue;
     request.local = 'pending';
     writeLocally(resource, request);

@@ -214,7 +214,8 @@ export class Lab {
     return outcome;
   }
 
-  async read(node: NodeName, block: number, limitMs = 1_000): Promise<string | null | 'failed' | 'hangs'> {
+  /** The content, or `failed`, or `hangs` after `limitMs`. */
+  async read(node: NodeName, block: number, limitMs = 1_000): Promise<string | null> {
     let outcome: string | null = 'hangs';
     this.device(node).read(block).then((content) => {
       outcome = content;

@@ -390,6 +390,22 @@ measured('B5: a peer that was rebooted meanwhile is not trusted with the pending
   assert.is(lab.disk('node2').read(2), 'pending');
 });
 
+measured('B5: when that primary dies before the resync began, the write is lost, although the ledger still has both in sync', async () => {
+  const lab = new Lab();
+  const write = await frozen(lab, null);
+  lab.kill('node2');
+  await lab.ok('node2', 'up');
+  lab.heal();
+  while (write.outcome === 'hangs') await lab.time.pass(1);
+  assert.is(write.outcome, 'acked');
+  lab.kill('node1');
+  await lab.time.pass(6_000);
+  lab.policy = fencing(7);
+  assert.is(await lab.state('node2'), 'Secondary/Unknown WFConnection UpToDate/DUnknown');
+  await lab.ok('node2', 'primary');
+  assert.is(await lab.read('node2', 2), null);
+});
+
 measured('B7: disconnect --force on the secondary keeps it UpToDate and freezes the primary at once', async () => {
   const lab = new Lab();
   await withGuest(lab);
