@@ -77,7 +77,7 @@ export function voterCount(nodes: number): number {
 
 /** The next change of the voter set, by the leader. */
 export function planVoters(conf: VoterConf, state: CellState, hints: VoterHints, nowMs: number): VoterPlan {
-  const candidates = candidatesOf(state, hints);
+  const candidates = candidatesOf(conf, state, hints);
   const wanted = wantedVoters(conf, candidates, hints.leader);
   const step = nextStep(conf, hints, candidates, wanted);
   if (step.kind === 'none') return step;
@@ -88,13 +88,17 @@ export function planVoters(conf: VoterConf, state: CellState, hints: VoterHints,
   return step;
 }
 
-/** Nodes that booted and are members for good, and coordinators with a store. A fenced node stays one: it may be back soon. */
-function candidatesOf(state: CellState, hints: VoterHints): readonly Candidate[] {
+/**
+ * Nodes that booted and are members for good, and coordinators with a store. A fenced node stays one: it may be back soon.
+ * So does a founding voter that has not attested its first boot yet: the cell was founded for its vote.
+ */
+function candidatesOf(conf: VoterConf, state: CellState, hints: VoterHints): readonly Candidate[] {
   const candidates: Candidate[] = [];
   for (const node of state.nodes.values()) {
-    if (node.storeUuid === null || node.phase === 'removed' || node.phase === 'admitted') continue;
+    const voter = node.storeUuid === null ? conf.voters.find((sitting) => memberOfVoter(sitting) === node.id) : voterIdOf(node.id, node.storeUuid);
+    if (voter === undefined || node.phase === 'removed') continue;
     candidates.push({
-      voter: voterIdOf(node.id, node.storeUuid), member: node.id, domain: node.failureDomain, isWitness: false, goneMs: hints.goneMs.get(node.id) ?? 0,
+      voter, member: node.id, domain: node.failureDomain, isWitness: false, goneMs: hints.goneMs.get(node.id) ?? 0,
       isReady: READY_PHASES.includes(node.phase),
     });
   }

@@ -19,7 +19,10 @@ export interface CellParameters {
   readonly rebuildAfterMs: number;
   /** Whether the leader switches a suspect node's power off, where it can. */
   readonly powerFencing: boolean;
-  /** The share of nodes that may be power-fenced within ten minutes, 0 to 1 (at least one node may). */
+  /**
+   * How many power fences may happen within ten minutes, as a share of the nodes (at least one may). Up to 1 on real nodes;
+   * above that where people switch nodes off for practice, as in the playground.
+   */
   readonly powerFenceShare: number;
   /** Whether an instance needs a standby with memory reserved to be placed on more than one node. */
   readonly reserveStandby: boolean;

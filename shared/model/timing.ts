@@ -6,7 +6,11 @@
  * a node dead by lease only `fenceWaitMs` after the last renewal that it received.
  */
 
-/** All durations in milliseconds. Source of every figure: SAFETY.md 4.3. */
+/**
+ * All durations in milliseconds. Source: SAFETY.md 4.3, but for the elections, which are shorter here: no lease is
+ * confirmed while there is no leader, so an election and one more after a split vote must fit into the pet window
+ * ({@link electionBudgetMs}), or the death of a leader resets every node of the cell. Safety does not depend on them.
+ */
 export interface TimingProfile {
   readonly name: 'fast' | 'standard' | 'soft';
   /** H: how often a keeper renews its lease. */
@@ -38,15 +42,15 @@ export const CLOCK_RATE_ERROR = 0.02;
 export const TIMING_PROFILES: Readonly<Record<TimingProfile['name'], TimingProfile>> = {
   fast: {
     name: 'fast', renewIntervalMs: 250, suspectAfterMs: 1_000, probeTimeoutMs: 300, petWindowMs: 1_500, watchdogMs: 2_000,
-    watchdogLatencyMs: 1_000, marginMs: 300, fenceWaitMs: 5_000, heartbeatMs: 100, electionMinMs: 600, electionMaxMs: 1_200, commandMarginMs: 1_000,
+    watchdogLatencyMs: 1_000, marginMs: 300, fenceWaitMs: 5_000, heartbeatMs: 100, electionMinMs: 500, electionMaxMs: 750, commandMarginMs: 1_000,
   },
   standard: {
     name: 'standard', renewIntervalMs: 500, suspectAfterMs: 2_000, probeTimeoutMs: 500, petWindowMs: 3_000, watchdogMs: 4_000,
-    watchdogLatencyMs: 1_000, marginMs: 600, fenceWaitMs: 9_000, heartbeatMs: 150, electionMinMs: 1_000, electionMaxMs: 2_000, commandMarginMs: 2_000,
+    watchdogLatencyMs: 1_000, marginMs: 600, fenceWaitMs: 9_000, heartbeatMs: 150, electionMinMs: 1_000, electionMaxMs: 1_500, commandMarginMs: 2_000,
   },
   soft: {
     name: 'soft', renewIntervalMs: 1_000, suspectAfterMs: 4_000, probeTimeoutMs: 1_000, petWindowMs: 6_000, watchdogMs: 10_000,
-    watchdogLatencyMs: 1_000, marginMs: 1_300, fenceWaitMs: 19_000, heartbeatMs: 500, electionMinMs: 3_000, electionMaxMs: 6_000, commandMarginMs: 2_000,
+    watchdogLatencyMs: 1_000, marginMs: 1_300, fenceWaitMs: 19_000, heartbeatMs: 500, electionMinMs: 2_000, electionMaxMs: 3_000, commandMarginMs: 2_000,
   },
 };
 
@@ -58,4 +62,14 @@ export function nodeFenceMs(profile: TimingProfile): number {
 /** The shortest fence wait that the proof allows: F_node stretched by the clock rate error on both sides, and the margin. */
 export function requiredFenceWaitMs(profile: TimingProfile): number {
   return nodeFenceMs(profile) * ((1 + CLOCK_RATE_ERROR) / (1 - CLOCK_RATE_ERROR)) + profile.marginMs;
+}
+
+/** How long an election and a second one after a split vote may take, ms: the Raft machine tries again after a quarter of the shortest timeout and half the spread. */
+export function electionBudgetMs(profile: TimingProfile): number {
+  return profile.electionMaxMs + profile.electionMinMs / 4 + (profile.electionMaxMs - profile.electionMinMs) / 2;
+}
+
+/** How long renewals may stay unconfirmed before nodes reset themselves, ms, counted from the death of the leader. */
+export function renewalOutageMs(profile: TimingProfile): number {
+  return profile.petWindowMs - profile.renewIntervalMs - profile.heartbeatMs;
 }

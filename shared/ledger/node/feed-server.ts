@@ -82,10 +82,8 @@ export class FeedServer {
   push(): void {
     if (this.#subscribers.size === 0) return;
     const status = this.#source.status();
-    if (status === null) {
-      this.#subscribers.clear();
-      return;
-    }
+    // Between two leaders there is nothing to tell; whoever waits too long goes elsewhere by itself.
+    if (status === null) return;
     for (const [member, index] of this.#subscribers) this.#pushTo(member, index, status);
   }
 

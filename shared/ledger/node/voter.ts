@@ -21,6 +21,8 @@ import type { Replica } from './replica.ts';
 import { SnapshotReceiver, splitSnapshot } from './snapshot-chunks.ts';
 
 const SNAPSHOT_EVERY = 2_000;
+/** Finer than heartbeats, so that two members rarely campaign in the same tick. */
+const TICKS_PER_HEARTBEAT = 3;
 
 interface ProposalWaiter {
   readonly term: number;
@@ -40,7 +42,7 @@ export class Voter {
   #isPumping = false;
   #isStopped = false;
   #tickTimer: Timer | null = null;
-  #heartbeatMs: number;
+  readonly #tickMs: number;
   #lastSnapshotIndex: number;
   #isRetired = false;
 
@@ -51,15 +53,16 @@ export class Voter {
     this.#onChange = onChange;
     const { loaded } = options.store;
     const profile = options.profile;
-    this.#heartbeatMs = profile.heartbeatMs;
+    this.#tickMs = profile.heartbeatMs / TICKS_PER_HEARTBEAT;
     const snapshot = loaded.kind === 'loaded' ? loaded.snapshot : null;
     if (snapshot !== null) replica.install(snapshot.index, snapshot.term, snapshot.data);
     this.#lastSnapshotIndex = snapshot?.index ?? 0;
     this.#raft = new Raft({
       id,
       random: () => options.world.chance.next(),
-      heartbeatTicks: 1,
-      electionTicks: Math.max(2, Math.round(profile.electionMinMs / profile.heartbeatMs)),
+      heartbeatTicks: TICKS_PER_HEARTBEAT,
+      electionTicks: Math.round(profile.electionMinMs / this.#tickMs),
+      electionSpreadTicks: Math.round((profile.electionMaxMs - profile.electionMinMs) / this.#tickMs),
       stored: loaded.kind === 'loaded'
         ? { ...EMPTY_STORE, hardState: loaded.hardState, snapshot: loaded.snapshot, entries: loaded.entries, applied: loaded.snapshot?.index ?? 0 }
         : EMPTY_STORE,
@@ -160,7 +163,7 @@ export class Voter {
   }
 
   #scheduleTick(): void {
-    this.#tickTimer = this.#options.world.timers.after(this.#heartbeatMs, () => {
+    this.#tickTimer = this.#options.world.timers.after(this.#tickMs, () => {
       if (this.#isStopped || this.#isRetired) return;
       this.#raft.tick();
       this.#scheduleTick();

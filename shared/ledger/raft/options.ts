@@ -58,8 +58,10 @@ export type RaftOptions = {
   readonly id: VoterId;
   /** Uniform draws from [0, 1), used for election timeouts only. */
   readonly random: () => number;
-  /** A follower campaigns after `electionTicks` to twice as many ticks of silence; several times `heartbeatTicks`. */
+  /** A follower campaigns after `electionTicks` of silence and a random part of `electionSpreadTicks`; several times `heartbeatTicks`. */
   readonly electionTicks: number;
+  /** Default: as many as `electionTicks`. */
+  readonly electionSpreadTicks?: number;
   readonly heartbeatTicks: number;
   readonly stored: StoredState;
   readonly limits?: Partial<RaftLimits>;
@@ -79,6 +81,7 @@ export function checkOptions(options: RaftOptions): CheckedOptions {
   checkEntries(stored);
   return {
     ...options,
+    electionSpreadTicks: options.electionSpreadTicks ?? electionTicks,
     sizeOf: options.sizeOf ?? ((data) => ENTRY_OVERHEAD_BYTES + jsonSizeBytes(data)),
     limits: { ...defaultLimits(electionTicks), ...options.limits },
   };

@@ -504,13 +504,16 @@ export class Raft {
   }
 
   #drawElectionTimeout(): void {
-    this.#electionJitterTicks = Math.floor(this.#options.random() * this.#options.electionTicks);
+    this.#electionJitterTicks = Math.floor(this.#options.random() * this.#options.electionSpreadTicks);
   }
 
   #electionTimeoutTicks(): number {
+    const { electionTicks, limits } = this.#options;
     const isWitness = this.log.conf.witnesses.includes(this.id);
-    const factor = isWitness ? this.#options.limits.witnessElectionFactor : 1;
-    return this.#options.electionTicks * factor + this.#electionJitterTicks;
+    if (isWitness) return electionTicks * limits.witnessElectionFactor + this.#electionJitterTicks;
+    // A split vote is tried again soon: meanwhile no lease is confirmed anywhere, and nodes are about to reset themselves.
+    const isRetry = this.role === 'preCandidate' || this.role === 'candidate';
+    return isRetry ? Math.ceil(electionTicks / 4) + Math.ceil(this.#electionJitterTicks / 2) : electionTicks + this.#electionJitterTicks;
   }
 
   // ---------------------------------------------------------------- votes
