@@ -82,7 +82,8 @@ export function judgeRenewal(renewal: Renewal, isDisputed: boolean, rules: Grant
   const { cell } = rules;
   if (renewal.clusterUuid !== cell.clusterUuid || renewal.cell !== cell.cell) return { kind: 'refuse', reason: 'wrongCluster' };
   const node = cell.nodes.get(renewal.node);
-  // Another boot than the ledger's may be an old one as well as one not yet recorded: it gets nothing, but is not told to die.
+  if (node?.pastBoots.includes(renewal.bootId) === true) return { kind: 'refuse', reason: 'fenced' };
+  // Any other boot than the ledger's is one that is not recorded yet: it gets nothing, but is not told to die.
   if (node === undefined || node.phase === 'removed' || node.bootId !== renewal.bootId) return { kind: 'refuse', reason: 'notAdmitted' };
   if (isFenced(node, renewal.bootId) || node.fenceIntentIndex !== null) return { kind: 'refuse', reason: 'fenced' };
   if (rules.halted.has(renewal.bootId)) return { kind: 'halted' };
