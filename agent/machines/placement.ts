@@ -71,7 +71,8 @@ function placeOne(state: CellState, hints: PlacementHints, request: NewRequest):
     if (why === null) fit.push(node);
     else refused.push(why);
   }
-  for (const node of best(fit, (each) => packing(request.strategy) * memoryShare(state, each), (each) => replicaCount(state, each))) {
+  const sign = packing(request.strategy);
+  for (const node of best(fit, (each) => sign * placedShare(state, each), (each) => sign * memoryShare(state, each), (each) => replicaCount(state, each))) {
     const standby = standbyForNew(state, hints, node, request);
     if (standby.kind === 'none') {
       refused.push(refusal(node.id, 'noStandby', standby.why));
@@ -137,7 +138,7 @@ export function placeExisting(state: CellState, hints: PlacementHints, instance:
     (node) => (node.id === instance.holder ? HOLDER_RANK[options.holder] : 0),
     (node) => (options.isTakeOver && node.id !== instance.standby ? 1 : 0),
     (node) => (node.cordoned || refuseUnwell(node, hints) !== null ? 1 : 0),
-    (node) => memoryShare(state, node),
+    (node) => placedShare(state, node),
   );
   if (chosen === undefined) return { kind: 'refused', refused: byInterest(refused) };
   for (const node of fit) if (node.id !== chosen.id) refused.push(lessFit(node.id, chosen.id));
@@ -259,7 +260,12 @@ function best(nodes: readonly NodeRecord[], ...scores: readonly ((node: NodeReco
     .map((each) => each.node);
 }
 
-/** The share of a node's memory that is promised, 0 to 1. */
+/** The share of a node's memory that instances use, 0 to 1. */
+function placedShare(state: CellState, node: NodeRecord): number {
+  return (state.usage.get(node.id)?.memoryMiB ?? 0) / Math.max(1, node.capacity.memoryMiB);
+}
+
+/** The share of a node's memory that is promised, what is kept for takeovers included, 0 to 1. */
 function memoryShare(state: CellState, node: NodeRecord): number {
   const usage = state.usage.get(node.id) ?? NO_USAGE;
   return (usage.memoryMiB + reservedMiB(usage)) / Math.max(1, node.capacity.memoryMiB);

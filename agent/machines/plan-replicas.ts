@@ -16,7 +16,7 @@ export function planReplicas(draft: Draft): void {
   let syncs: Map<NodeId, number> | null = null;
   for (const volume of draft.state.volumes.values()) {
     if (draft.isFull) return;
-    if (volume.deleting || !volume.formatted || volume.degradedSinceIndex === null) continue;
+    if (volume.deleting || !volume.formatted) continue;
     const need = needOf(draft, volume);
     if (need === null) continue;
     syncs ??= syncsUnderWay(draft.state);
