@@ -17,3 +17,5 @@ export const buildDisconnectForce = (configPath: string, resource: string): read
 export const buildPromoteNew = (configPath: string, resource: string): readonly string[] => drbdadm(configPath, 'primary', '--force', resource);
 /** The stream of all resources' states and changes. `--json` does not exist for module 8.4. */
 export const buildEvents = (): readonly string[] => ['drbdsetup', 'events2', '--statistics'];
+/** All resources' states and figures as they are now. */
+export const buildLook = (): readonly string[] => ['drbdsetup', 'events2', '--now', '--statistics'];

@@ -1,9 +1,9 @@
 /**
  * How does the agent speak to DRBD? Orders through drbdadm, with deadlines; states through the event stream of drbdsetup.
  */
-import { ClusterError } from '../../../shared/errors.ts';
-import type { Log, RunResult, Runner, Stream, Timers } from '../../../shared/world.ts';
-import { buildCreateMetadata, buildDisconnectForce, buildEvents, buildOrder, buildPromoteNew } from './build-commands.ts';
+import { ClusterError, describeError } from '../../../shared/errors.ts';
+import type { Log, RunResult, Runner, Stream, Timer, Timers } from '../../../shared/world.ts';
+import { buildCreateMetadata, buildDisconnectForce, buildEvents, buildLook, buildOrder, buildPromoteNew } from './build-commands.ts';
 import { foldEvent, parseEvents2Line } from './parse-events2.ts';
 import type { DrbdView } from './parse-events2.ts';
 
@@ -11,6 +11,11 @@ const ORDER_TIMEOUT_MS = 15_000;
 /** A failing fence-peer helper is called four times in a row, 5 to 6 s in all (DRBD.md A4). */
 const PROMOTE_TIMEOUT_MS = 30_000;
 const RESTART_STREAM_MS = 500;
+/**
+ * How often a serving primary's figures are looked at. The stream tells states, not figures, and `out-of-sync` above 0 is for
+ * seconds the only sign that the peer's disk fails while writes go on being acknowledged (DRBD.md A1).
+ */
+const LOOK_MS = 1_000;
 
 /** DRBD on this node. Methods reject with ClusterError `DrbdRefused...`; secrets never reach a message. */
 export class Drbd {
@@ -22,6 +27,7 @@ export class Drbd {
   #stream: Stream | null = null;
   #isCurrent = false;
   #isStopped = false;
+  #lookTimer: Timer | null = null;
   /** Names that the stream has told since it began: what is missing when all is told is gone. */
   #told = new Set<string>();
 
@@ -42,6 +48,7 @@ export class Drbd {
 
   stop(): void {
     this.#isStopped = true;
+    this.#lookTimer?.cancel();
     this.#stream?.stop();
   }
 
@@ -123,7 +130,39 @@ export class Drbd {
   }
 
   #tell(name: string | null): void {
+    this.#lookLater();
     for (const listener of this.#listeners) listener(name);
+  }
+
+  /** Only while there is a primary whose writes go to a peer: otherwise no figure matters. */
+  #lookLater(): void {
+    if (this.#lookTimer !== null || this.#isStopped) return;
+    if (![...this.#views.values()].some((view) => view.role === 'Primary' && view.replication === 'Established')) return;
+    this.#lookTimer = this.#timers.after(LOOK_MS, () => {
+      // A failed look is logged in there, and the next one follows.
+      void this.#look().finally(() => {
+        this.#lookTimer = null;
+        this.#lookLater();
+      });
+    });
+  }
+
+  /** Takes `out-of-sync` alone: states come from the stream in order, and a look may be older than what it told. */
+  async #look(): Promise<void> {
+    try {
+      const { stdout } = await this.#runner.run(buildLook(), { timeoutMs: ORDER_TIMEOUT_MS });
+      for (const line of stdout.split('\n')) {
+        const event = parseEvents2Line(line);
+        if (event === null || event.kind === 'allTold' || event.kind === 'helper' || event.object !== 'peer-device') continue;
+        const view = this.#views.get(event.name);
+        const seen = foldEvent(null, event)?.outOfSyncKiB;
+        if (view === undefined || seen === undefined || seen === view.outOfSyncKiB || view.replication !== 'Established') continue;
+        this.#views.set(event.name, { ...view, outOfSyncKiB: seen });
+        this.#tell(event.name);
+      }
+    } catch (thrown) {
+      this.#log.write({ event: 'drbdLookFailed', message: redact(describeError(thrown)) });
+    }
   }
 
   /** Until it runs again, what was seen last is old: nothing is decided on it. */

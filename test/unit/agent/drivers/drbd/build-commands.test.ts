@@ -19,9 +19,9 @@ buildCommands('cannot build an order that SAFETY.md 2.4 forbids', () => {
   const orders = ['up', 'down', 'adjust', 'connect', 'primary', 'secondary', 'outdate'] as const;
   const built = [
     ...orders.map((order) => commands.buildOrder('/x/r.res', order, 'r')), commands.buildDisconnectForce('/x/r.res', 'r'), commands.buildPromoteNew('/x/r.res', 'r'),
-    commands.buildCreateMetadata('/x/r.res', 'r'), commands.buildEvents(),
+    commands.buildCreateMetadata('/x/r.res', 'r'), commands.buildEvents(), commands.buildLook(),
   ].map((argv) => argv.join(' '));
-  assert.is(Object.keys(commands).length, 5, 'a new builder: is it allowed, and is it in this list?');
+  assert.is(Object.keys(commands).length, 6, 'a new builder: is it allowed, and is it in this list?');
   for (const line of built) assert.not.match(line, /resume-io|detach|new-current-uuid|clear-bitmap|two-primaries|after-sb|suspend-io|invalidate-remote/);
 });
 

@@ -89,6 +89,27 @@ runDrbd('sees the freeze and the thaw of a primary that lost its peer', async ()
   assert.is(drbd.node1.views().get('r0')?.peerDisk, 'Outdated');
 });
 
+runDrbd('sees within seconds that writes go out of sync while the peer still counts as good', async () => {
+  const { lab, drbd } = await synced();
+  lab.policy = (_node, event) => (event === 'local-io-error' ? null : 0);
+  lab.disk('node2').fail('error');
+  const told: (string | null)[] = [];
+  drbd.node1.onChange((name) => told.push(name));
+  assert.is(await lab.write('node1', 9, 'only here', 100), 'acked');
+  await lab.time.pass(2_000);
+  const view = drbd.node1.views().get('r0');
+  assert.is(view?.peerDisk, 'UpToDate');
+  assert.is(view?.outOfSyncKiB, 4);
+  assert.equal(told, ['r0']);
+});
+
+runDrbd('looks at figures only while a primary serves', async () => {
+  const { lab, drbd } = await synced();
+  assert.is(await codeOf(lab, drbd.node1.secondary(FILE, 'r0')), null);
+  await lab.time.pass(3_000);
+  assert.is(lab.time.pending, 0);
+});
+
 runDrbd('tells refusals apart', async () => {
   const { lab, drbd } = await synced();
   assert.is(await codeOf(lab, drbd.node2.primary(FILE, 'r0')), 'DrbdRefusedPeerPrimary');
