@@ -22,7 +22,7 @@ export function createFiles(root: string): Files {
     read: async (path) => await read(absolute(path)),
     writeDurably: async (path, text, mode = 0o600) => await writeDurably(absolute(path), text, mode),
     remove: async (path) => {
-      await rm(absolute(path), { force: true, recursive: true });
+      await rm(absolute(path), { force: true });
       await syncDirectory(dirname(absolute(path))).catch(ignoreMissing);
     },
     list: async (path) => {

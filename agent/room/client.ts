@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import { ClusterError } from '../../shared/errors.ts';
 import type { Machine, Runner, RunResult, Stream, StreamReader, Watchdog } from '../../shared/world.ts';
 import type { NodeReport, RoomEvent, RoomReport } from './model/room.ts';
-import { errorFrom, isObject, readLines, sendLine } from './protocol.ts';
+import { ANSWER_CHARS_MAX, errorFrom, isObject, readLines, sendLine } from './protocol.ts';
 import type { JsonObject } from './protocol.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -157,7 +157,7 @@ class Line {
           cause = errorFrom(message['refused']);
           socket.destroy();
         }
-      });
+      }, ANSWER_CHARS_MAX);
     });
   }
 

@@ -15,10 +15,12 @@
 import type { Socket } from 'node:net';
 import { ClusterError } from '../../shared/errors.ts';
 
-/** Longest line, in characters: a whole room's report fits, an attack on memory does not. */
+/** Longest line that the room takes, in characters: any program's input fits, an attack on memory does not. */
 export const LINE_CHARS_MAX = 4 * 1024 * 1024;
+/** Longest line that a client takes: the report of a large room fits. */
+export const ANSWER_CHARS_MAX = 64 * 1024 * 1024;
 /** How much may wait for a peer that does not read, before it is dropped. */
-export const BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
+export const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 /** How long a new connection may take to say who it is. */
 export const HELLO_TIMEOUT_MS = 5_000;
 
@@ -37,19 +39,19 @@ export function sendLine(socket: Socket, message: JsonObject): void {
 }
 
 /** Calls `onMessage` for each line that is a JSON object; whatever else comes destroys the socket with an error. */
-export function readLines(socket: Socket, onMessage: (message: JsonObject) => void): void {
+export function readLines(socket: Socket, onMessage: (message: JsonObject) => void, lineCharsMax = LINE_CHARS_MAX): void {
   let rest = '';
   socket.setEncoding('utf8');
   socket.on('data', (chunk: string) => {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
-    if (rest.length > LINE_CHARS_MAX) {
+    if (rest.length > lineCharsMax) {
       socket.destroy(new Error('a message is too long'));
       return;
     }
     for (const line of lines) {
       if (socket.destroyed) return;
-      const message = line.length > LINE_CHARS_MAX ? null : parseObject(line);
+      const message = line.length > lineCharsMax ? null : parseObject(line);
       if (message === null) {
         socket.destroy(new Error('a message is no JSON object'));
         return;

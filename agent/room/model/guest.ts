@@ -52,8 +52,7 @@ export class Guest {
   #ending: GuestEnd | null = null;
   #inFlight = 0;
   #next = 0;
-  /** Called when the last request in flight is done. */
-  onQuiet: (() => void) | null = null;
+  #quietWaiters: (() => void)[] = [];
   readonly #now: () => number;
 
   constructor(parts: GuestParts, now: () => number) {
@@ -65,6 +64,11 @@ export class Guest {
   /** Requests that the device has not answered yet. */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Resolves when no request is in flight (any more). */
+  whenQuiet(): Promise<void> {
+    return this.#inFlight === 0 ? Promise.resolve() : new Promise((resolve) => this.#quietWaiters.push(resolve));
   }
 
   /** The domain was unpaused: from now on it executes. */
@@ -198,7 +202,7 @@ export class Guest {
       return await request;
     } finally {
       this.#inFlight -= 1;
-      if (this.#inFlight === 0) this.onQuiet?.();
+      if (this.#inFlight === 0) for (const resolve of this.#quietWaiters.splice(0)) resolve();
       await this.#executing();
     }
   }

@@ -159,13 +159,15 @@ export class Hypervisor {
     domain.state = 'destroying';
     if (!wasDestroying) await boot.sleep(timings.xlDestroyMs);
     await this.#quietOrTooLong(domain, timings.xlDestroyStuckMs);
-    if (this.#domains.get(domain.domid) !== domain) return;
+    if (this.#domains.get(domain.domid) !== domain || this.#stateOf(domain) === 'zombie') return;
     if (inFlightOf(domain) === 0) {
       this.#remove(domain);
       return;
     }
     domain.state = 'zombie';
     this.xenstore.remove(`/local/domain/${domain.domid}`);
+    // It cannot fail, and nobody waits for it: the kernel lets go when the device answers.
+    void domain.guest?.whenQuiet().then(() => this.#remove(domain));
   }
 
   /** For tests and demonstrations: the guest powers itself off or crashes. */
@@ -178,17 +180,14 @@ export class Hypervisor {
   }
 
   #quietOrTooLong(domain: Domain, timeoutMs: number): Promise<void> {
-    if (inFlightOf(domain) === 0 || domain.guest === null) return Promise.resolve();
     const { guest } = domain;
+    if (guest === null || guest.inFlight === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.parts.boot.after(timeoutMs, () => {
-        guest.onQuiet = () => this.#remove(domain);
-        resolve();
-      });
-      guest.onQuiet = () => {
+      const timer = this.parts.boot.after(timeoutMs, resolve);
+      void guest.whenQuiet().then(() => {
         timer.cancel();
         resolve();
-      };
+      });
     });
   }
 

@@ -401,7 +401,7 @@ export class Room {
     const words = [program, ...argv.slice(1)];
     if (program === 'drbdadm' || program === 'drbdsetup' || program === 'drbdmeta' || (program === 'cat' && argv[1] === '/proc/drbd')) return await this.#drbd.run(boot.node, words, stdin);
     if (program === 'xl') return await runXl(hypervisor, { readFile: (path) => this.#hooks.readFile(boot.node, path), exists: (path) => isBootFile(path) || this.#hooks.readFile(boot.node, path) !== null }, argv.slice(1));
-    if (program === 'fence_ipmilan') return await runFence({ find: (address) => this.#findBmc(address), sleep: (delayMs) => boot.sleep(delayMs), wallTime: () => this.#world.clock.wallTime(), bmcMs: timings.bmcMs, bmcTimeoutMs: timings.bmcTimeoutMs }, words, stdin);
+    if (program === 'fence_ipmilan') return await runFence({ find: (address) => this.#findBmc(boot.node, address), sleep: (delayMs) => boot.sleep(delayMs), wallTime: () => this.#world.clock.wallTime(), bmcMs: timings.bmcMs, bmcTimeoutMs: timings.bmcTimeoutMs }, words, stdin);
     if (LVM_PROGRAMS.has(program)) {
       await boot.sleep(program === 'lvs' || program === 'vgs' || program === 'pvs' ? timings.lvmQueryMs : timings.lvmMs);
       return runLvm(group, (volume) => this.#isOpen(running, volume), words);
@@ -434,7 +434,9 @@ export class Room {
     return this.#hooks.readFile(running.boot.node, path);
   }
 
-  #findBmc(address: string): Bmc | null {
+  /** BMCs are reached over the mesh's network, so not by a node whose cable is out. */
+  #findBmc(from: string, address: string): Bmc | null {
+    if (!this.#node(from).cables.mesh) return null;
     for (const node of this.#nodes.values()) {
       const { bmc } = node.parts.spec;
       if (bmc?.address === address) return { spec: bmc, faults: node.bmcFaults, isOn: () => node.isOn, powerOff: () => node.powerOff(), powerOn: () => node.powerOn() };

@@ -161,6 +161,14 @@ room('has BMCs that do not answer, and BMCs that lie', async () => {
   assert.ok(test.world.clock.nowMs() - fromMs >= 5_000);
 });
 
+room('lets no BMC be reached by a node whose mesh cable is out', async () => {
+  const test = await startTestRoom();
+  test.room.setCables('node-1', { mesh: false });
+  const silent = await test.run('node-1', ['fence_ipmilan'], 'action=off\nip=bmc-2\nusername=ves\npassword=secret\npower_timeout=5\n');
+  assert.is(silent.exitCode, 1);
+  assert.ok(test.room.nodeReport('node-2').isOn);
+});
+
 room('refuses programs that a node does not have', async () => {
   const test = await startTestRoom();
   await test.run('node-1', ['rm', '-rf', '/']).then(() => assert.unreachable(), (thrown: { code?: string }) => assert.is(thrown.code, 'ProgramNotStarted'));

@@ -157,6 +157,25 @@ xl('leaves a zombie while the device below does not answer, and removes it when 
   assert.is(parseList(await test.must('node-1', ['xl', 'list'])).length, 1);
 });
 
+xl('answers every destroy of the same domain, however often it is asked', async () => {
+  const test = await startTestRoom();
+  await startGuest(test, 'node-1');
+  await test.world.advance(2_000);
+  test.room.failDisk('node-1', 'root', 'slow');
+  await test.world.advance(1_000);
+  const codes: number[] = [];
+  for (let count = 0; count < 3; count += 1) {
+    void test.room.run('node-1', test.bootId('node-1'), ['xl', 'destroy', '1']).then(({ exitCode }) => codes.push(exitCode));
+    await test.world.advance(1_000);
+  }
+  await test.world.advance(15_000);
+  assert.equal(codes, [0, 0, 0]);
+  assert.is((await test.run('node-1', ['xl', 'destroy', '1'])).exitCode, 0);
+  test.room.repairDisk('node-1', 'root');
+  await test.world.advance(1_000);
+  assert.is(parseList(await test.must('node-1', ['xl', 'list'])).length, 1);
+});
+
 xl('panics a guest whose disk has no image', async () => {
   const test = await withVolumes();
   await test.must('node-1', ['xl', 'create', putDomainConfig(test, 'node-1', '/dev/vg0/d1', { on_crash: '"preserve"' })]);
