@@ -99,8 +99,8 @@ function startingStep(view: InstanceView, domain: ObservedDomain | undefined): I
 
 function runningStep(view: InstanceView, domain: ObservedDomain | undefined): InstanceStep {
   if (domain === undefined) {
-    if (view.endedAs === 'shutdown') return afterDomain(view, 'guestStopped', 'the guest shut itself down');
     if (view.instance.restarting) return afterDomain(view, 'asked', 'stopped to be started again');
+    if (view.endedAs === 'shutdown') return afterDomain(view, 'guestStopped', 'the guest shut itself down');
     return afterDomain(view, 'domainLost', view.endedAs === 'crashed' ? 'the guest crashed' : 'the domain is gone');
   }
   if (domain.state === 'gone') return wait('the domain waits for its I/O');

@@ -27,6 +27,8 @@ const PROPOSE_TIMEOUT_MS = 4_000;
 const READ_TIMEOUT_MS = 3_000;
 /** How often domains are listed while any is here or owed: `xl` has no cheap stream of changes. */
 const DOMAIN_POLL_MS = 1_500;
+/** How often everything is looked at although nothing was heard: what an event did not name is found by this. */
+const LOOK_ALL_MS = 5_000;
 /** How long to wait before a step that waits for something without a change event of its own is looked at again. */
 const WAIT_MS = 500;
 const ALARM_REPEAT_MS = 30_000;
@@ -65,6 +67,7 @@ export class Reconciler {
   readonly promoting = new Set<VolumeId>();
   readonly #alarmedAtMs = new Map<string, number>();
   #pollTimer: Timer | null = null;
+  #lookAllTimer: Timer | null = null;
   #isReady = false;
   #isStopped = false;
 
@@ -85,11 +88,13 @@ export class Reconciler {
     });
     this.touchAll();
     this.#schedulePoll();
+    this.#scheduleLookAll();
   }
 
   stop(): void {
     this.#isStopped = true;
     this.#pollTimer?.cancel();
+    this.#lookAllTimer?.cancel();
     this.#volumeTasks.stop();
     this.#instanceTasks.stop();
   }
@@ -173,6 +178,14 @@ export class Reconciler {
       void this.#poll().finally(() => {
         if (!this.#isStopped) this.#schedulePoll();
       });
+    });
+  }
+
+  #scheduleLookAll(): void {
+    this.#lookAllTimer = this.#options.world.timers.after(LOOK_ALL_MS, () => {
+      if (this.#isStopped) return;
+      this.touchAll();
+      this.#scheduleLookAll();
     });
   }
 
@@ -362,7 +375,7 @@ export class Reconciler {
         machine.resetNow(step.reason);
         return 'later';
       case 'wait':
-        return instance.phase === 'stopping' || this.#destroyingSince.has(id) ? await this.#lookAtDomainsIn(WAIT_MS) : WAIT_MS;
+        return this.#domains.has(id) && (instance.phase === 'stopping' || instance.restarting || this.#destroyingSince.has(id)) ? await this.#lookAtDomainsIn(WAIT_MS) : WAIT_MS;
       case 'settled':
         if (!this.#domains.has(id)) {
           this.#stoppingSince.delete(id);

@@ -5,7 +5,7 @@ import { existsSync, globSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 
 /** What `npm test` runs. The playground suite starts whole fleets and comes last, one file at a time. */
-export const SUITES = ['test/unit', 'test/api', 'test/scenarios', 'test/playground'];
+export const SUITES = ['test/unit', 'test/api', 'test/clients', 'test/scenarios', 'test/playground'];
 
 /** A path that was asked for but holds no test. */
 export class NoTestsError extends Error {}

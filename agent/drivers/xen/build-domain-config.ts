@@ -33,7 +33,7 @@ export function buildDomainConfig(config: DomainConfig): string {
     ...bootOf(config),
     ['disk', config.disks.map(({ device, path }) => `format=raw,vdev=${device},access=rw,backendtype=phy,target=${path}`)],
     ['vif', [`mac=${config.macAddress},bridge=${config.bridge}`]],
-    ['on_poweroff', 'destroy'], ['on_reboot', 'destroy'], ['on_crash', 'destroy'],
+    ['on_poweroff', 'preserve'], ['on_reboot', 'destroy'], ['on_crash', 'preserve'],
   ];
   const text = values.map(([name, value]) => `${name} = ${typeof value === 'object' ? `[ ${value.map(quote).join(', ')} ]` : typeof value === 'number' ? value : quote(value)}\n`).join('');
   const read = parseDomainConfig(text);

@@ -1,7 +1,7 @@
 /**
  * What does Xen hold during one boot of a node? Its domains, their memory and their disks.
  *
- *     building --built--> paused <--pause/unpause--> running --guest ends--> (gone | crashed)
+ *     building --built--> paused <--pause/unpause--> running --guest ends--> (gone | shutdown | crashed)
  *     any --destroy--> destroying --all I/O answered--> gone
  *     destroying --I/O hangs for 12 s--> zombie --all I/O answered--> gone
  *
@@ -20,7 +20,7 @@ import type { Observer } from './observer.ts';
 import type { DomainSpec } from './xl-config.ts';
 import { Xenstore } from './xenstore.ts';
 
-export type DomainState = 'building' | 'paused' | 'running' | 'crashed' | 'destroying' | 'zombie';
+export type DomainState = 'building' | 'paused' | 'running' | 'shutdown' | 'crashed' | 'destroying' | 'zombie';
 
 export interface Domain {
   readonly domid: number;
@@ -226,7 +226,7 @@ export class Hypervisor {
     const action = end === 'poweroff' ? spec.onPoweroff : end === 'reboot' ? spec.onReboot : spec.onCrash;
     if (action === 'preserve') {
       this.#stopExecuting(domain);
-      domain.state = 'crashed';
+      domain.state = end === 'crash' ? 'crashed' : 'shutdown';
       return;
     }
     await this.destroy(domain);

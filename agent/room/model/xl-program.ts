@@ -146,6 +146,7 @@ function stateLetters(domain: Domain): string {
   switch (domain.state) {
     case 'running': return '-b----';
     case 'building': case 'paused': case 'destroying': return '--p---';
+    case 'shutdown': return '---s--';
     case 'crashed': return '---sc-';
     case 'zombie': return '--p--d';
   }

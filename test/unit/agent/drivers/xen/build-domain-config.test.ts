@@ -22,7 +22,7 @@ configs('are written so that xl\'s own grammar reads them as meant', () => {
   assert.equal([read.spec.name, read.spec.type, read.spec.memoryMiB, read.spec.memoryMiBMax, read.spec.vcpus, read.spec.commandLine], [config.name, 'pv', 512, 512, 2, config.commandLine]);
   assert.equal(read.spec.nics, [{ mac: config.macAddress, bridge: 'xenbr0' }]);
   // No domain may be started by xl itself.
-  assert.equal([read.spec.onPoweroff, read.spec.onReboot, read.spec.onCrash], ['destroy', 'destroy', 'destroy']);
+  assert.equal([read.spec.onPoweroff, read.spec.onReboot, read.spec.onCrash], ['preserve', 'destroy', 'preserve']);
 });
 
 configs('refuse values that could end a string or a device name', () => {
