@@ -8,7 +8,7 @@ import { createConnection } from 'node:net';
 import type { Socket } from 'node:net';
 import { ClusterError } from '../../shared/errors.ts';
 import type { Machine, Runner, RunResult, Stream, StreamReader, Watchdog } from '../../shared/world.ts';
-import type { NodeReport, RoomEvent, RoomReport } from './model/room.ts';
+import type { NodeReport, RoomEvent, RoomReport } from './model/ports.ts';
 import { ANSWER_CHARS_MAX, errorFrom, isObject, readLines, sendLine } from './protocol.ts';
 import type { JsonObject } from './protocol.ts';
 

@@ -10,7 +10,8 @@ import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { ClusterError } from '../../shared/errors.ts';
 import type { Stream } from '../../shared/world.ts';
-import type { Room, RoomEvent } from './model/room.ts';
+import type { RoomEvent } from './model/ports.ts';
+import type { Room } from './model/room.ts';
 import { errorOf, HELLO_TIMEOUT_MS, isObject, readLines, sendLine } from './protocol.ts';
 import type { JsonObject } from './protocol.ts';
 

@@ -8,7 +8,7 @@ import { ClusterError } from '../../shared/errors.ts';
 import { callHelper } from './helper.ts';
 import { Journal } from './journal.ts';
 import { Room } from './model/room.ts';
-import type { DrbdHooks, DrbdPort, RoomEvent, RoomRecord, RoomWorld } from './model/room.ts';
+import type { DrbdHooks, DrbdPort, RoomEvent, RoomRecord, RoomWorld } from './model/ports.ts';
 import { NodeFiles } from './node-files.ts';
 import { realChance, realClock, realTimers } from './real-time.ts';
 import type { RoomProcessConfig } from './room-config.ts';

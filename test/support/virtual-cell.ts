@@ -15,7 +15,7 @@ import { createReplicas } from '../../agent/replicas.ts';
 import { roomConfig } from '../../agent/room/model/config.ts';
 import { DrbdRoom } from '../../agent/room/model/drbd/room.ts';
 import { Room } from '../../agent/room/model/room.ts';
-import type { RoomEvent } from '../../agent/room/model/room.ts';
+import type { RoomEvent } from '../../agent/room/model/ports.ts';
 import { startAgent } from '../../agent/runtime/agent.ts';
 import type { Agent } from '../../agent/runtime/agent.ts';
 import { parseBootId, parseCellId, parseImageId, parseInstanceId, parseMemberId, parseNodeId, parseReservationId, parseVolumeId, voterIdOf } from '../../shared/ids.ts';
@@ -143,7 +143,7 @@ export class VirtualCell {
       onEvent: (event) => this.#roomEvent(event),
     }, (hooks) => {
       this.drbd.room = new DrbdRoom(this.world.clock, this.world.timers, this.world.chance, hooks);
-      return this.drbd.room as never;
+      return this.drbd.room;
     });
     const store = new MemoryStore(this.world);
     this.#coordinatorMesh = this.#network.join(COORDINATOR);

@@ -6,95 +6,22 @@
  * cables, broken disks) comes in as methods; what happened leaves as events.
  */
 import { ClusterError } from '../../../shared/errors.ts';
-import type { Chance, Clock, RunResult, Stream, StreamReader, Timers } from '../../../shared/world.ts';
+import type { RunResult, Stream, StreamReader } from '../../../shared/world.ts';
 import type { Boot, DeathReason } from './boot.ts';
 import type { NodeSpec, RoomConfig } from './config.ts';
 import { deviceExists, openDevice } from './devices.ts';
 import type { DrbdDevicePort } from './devices.ts';
-import type { BlockDevice, DiskFault } from './disk.ts';
-import { runFence } from './fence-program.ts';
+import type { DiskFault } from './disk.ts';
 import type { Bmc, BmcFaults } from './fence-program.ts';
 import type { GuestEnd } from './guest.ts';
 import { Hypervisor } from './hypervisor.ts';
-import { runLvm } from './lvm-program.ts';
+import { programOf, runProgram } from './node-programs.ts';
+import type { ProgramNode } from './node-programs.ts';
 import { RoomNode } from './node.ts';
 import { Observer } from './observer.ts';
-import type { ObserverReport } from './observer.ts';
-import { runSmall, SMALL_PROGRAMS } from './small-programs.ts';
+import type { DrbdHooks, DrbdPort, NodeReport, RoomEvent, RoomHooks, RoomRecord, RoomReport, RoomWorld } from './ports.ts';
 import { VolumeGroup } from './volume-group.ts';
-import type { LogicalVolume, VolumeRecordChange } from './volume-group.ts';
-import { runXl } from './xl-program.ts';
-
-/** What happened, for whoever supervises the processes of the nodes. */
-export type RoomEvent =
-  | { readonly kind: 'booted'; readonly node: string; readonly bootId: string }
-  | { readonly kind: 'died'; readonly node: string; readonly bootId: string; readonly reason: DeathReason }
-  | { readonly kind: 'powerChanged'; readonly node: string; readonly isOn: boolean }
-  | { readonly kind: 'meshChanged' | 'storageChanged'; readonly node: string; readonly isUp: boolean }
-  | { readonly kind: 'domainStarted' | 'domainEnded'; readonly node: string; readonly name: string; readonly domid: number };
-
-/** One change of what real hardware would keep. Replayed in order by `restore`, they give the room again. */
-export type RoomRecord =
-  | { readonly kind: 'set'; readonly key: string; readonly value: string | null }
-  | { readonly kind: 'group'; readonly node: string; readonly change: VolumeRecordChange };
-
-/** What the room asks of its surroundings. */
-export interface RoomHooks {
-  /** A small file on a node's boot disk. */
-  readFile(node: string, path: string): string | null;
-  /** Size and sha256 of a file of any size on a node's boot disk, e.g. an image. */
-  digestOf(node: string, path: string): Promise<{ readonly sizeBytes: number; readonly digest: string } | null>;
-  /** Runs the node's DRBD helper program; resolves with its exit code. May take for ever. */
-  callHelper(node: string, bootId: string, event: string, resource: string): Promise<number>;
-  persist(record: RoomRecord): void;
-  onEvent(event: RoomEvent): void;
-}
-
-/** The DRBD model, as the room needs it. */
-export interface DrbdPort {
-  run(node: string, argv: readonly string[], stdin?: string): Promise<RunResult>;
-  stream(node: string, argv: readonly string[], reader: StreamReader): Stream;
-  nodeDown(node: string): void;
-  linkChanged(a: string, b: string): void;
-  diskFailed(node: string, path: string): void;
-  device(node: string, path: string): DrbdDevicePort | null;
-  /** Whether a resource of the node has this volume attached. */
-  isBacking(node: string, path: string): boolean;
-}
-
-/** What the DRBD model asks of the room. */
-export interface DrbdHooks {
-  backing(node: string, path: string): BlockDevice | null;
-  callHelper(node: string, event: string, resource: string): Promise<number>;
-  readFile(node: string, path: string): string | null;
-  linkUp(a: string, b: string): boolean;
-  kernelLog(node: string, line: string): void;
-}
-
-export interface RoomWorld {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly chance: Chance;
-}
-
-/** Where a node stands, for people and supervisors. */
-export interface NodeReport {
-  readonly node: string;
-  readonly isOn: boolean;
-  /** Null while it is off or starting. */
-  readonly bootId: string | null;
-  readonly isMeshUp: boolean;
-  readonly isStorageUp: boolean;
-  readonly isWatchdogArmed: boolean;
-  readonly bmc: (BmcFaults & { readonly address: string }) | null;
-  readonly domains: readonly { readonly domid: number; readonly name: string; readonly state: string }[];
-  readonly volumes: number;
-  readonly failedVolumes: readonly string[];
-}
-
-export interface RoomReport extends ObserverReport {
-  readonly nodes: readonly NodeReport[];
-}
+import type { LogicalVolume } from './volume-group.ts';
 
 /** Programs that one boot may run at once; more is refused, as fork would. */
 const PROGRAMS_MAX = 256;
@@ -186,7 +113,7 @@ export class Room {
       forget = running.boot.onEnd((reason) => reject(new ClusterError('NodeDown', `${nodeId} went down (${reason}) while ${argv[0]} ran`, { retryable: false })));
     });
     try {
-      return await Promise.race([this.#dispatch(running, argv, stdin), death]);
+      return await Promise.race([runProgram(this.#programNode(running), argv, stdin), death]);
     } finally {
       running.programs -= 1;
       forget();
@@ -393,45 +320,9 @@ export class Room {
     return this.#hooks.callHelper(nodeId, boot.bootId, event, resource);
   }
 
-  async #dispatch(running: Running, argv: readonly string[], stdin: string): Promise<RunResult> {
-    const { boot, hypervisor } = running;
-    const { timings } = this.#config;
-    const { group } = this.#node(boot.node).parts;
-    const program = programOf(argv);
-    const words = [program, ...argv.slice(1)];
-    if (program === 'drbdadm' || program === 'drbdsetup' || program === 'drbdmeta' || (program === 'cat' && argv[1] === '/proc/drbd')) return await this.#drbd.run(boot.node, words, stdin);
-    if (program === 'xl') return await runXl(hypervisor, { readFile: (path) => this.#hooks.readFile(boot.node, path), exists: (path) => isBootFile(path) || this.#hooks.readFile(boot.node, path) !== null }, argv.slice(1));
-    if (program === 'fence_ipmilan') return await runFence({ find: (address) => this.#findBmc(boot.node, address), sleep: (delayMs) => boot.sleep(delayMs), wallTime: () => this.#world.clock.wallTime(), bmcMs: timings.bmcMs, bmcTimeoutMs: timings.bmcTimeoutMs }, words, stdin);
-    if (LVM_PROGRAMS.has(program)) {
-      await boot.sleep(program === 'lvs' || program === 'vgs' || program === 'pvs' ? timings.lvmQueryMs : timings.lvmMs);
-      return runLvm(group, (volume) => this.#isOpen(running, volume), words);
-    }
-    await boot.sleep(timings.smallMs);
-    if (program.startsWith('xenstore-')) return hypervisor.xenstore.run(words);
-    if (program === 'dmesg') return { exitCode: 0, stdout: running.kernelLines.map((line) => `${line}\n`).join(''), stderr: '' };
-    if (SMALL_PROGRAMS.includes(program)) {
-      return await runSmall({
-        readFile: (path) => this.#readNodeFile(running, path),
-        digestOf: (path) => this.#hooks.digestOf(boot.node, path),
-        openDevice: (path) => openDevice(boot, group, (device) => this.#drbd.device(boot.node, device), path),
-        sleep: (delayMs) => boot.sleep(delayMs), copyBytesPerSecond: timings.copyBytesPerSecond,
-      }, words);
-    }
-    throw new ClusterError('ProgramNotStarted', `could not start ${program.slice(0, 60)} on ${boot.node}: no such program`, { retryable: false });
-  }
-
-  #isOpen(running: Running, volume: LogicalVolume): boolean {
-    const { group } = this.#node(running.boot.node).parts;
-    const path = `/dev/${group.name}/${volume.name}`;
-    if (this.#drbd.isBacking(running.boot.node, path)) return true;
-    return running.hypervisor.domains.some(({ disks }) => disks.some((disk) => group.byPath(disk.path)?.name === volume.name));
-  }
-
-  #readNodeFile(running: Running, path: string): string | null {
-    if (path === '/proc/sys/kernel/random/boot_id') return `${running.boot.bootId}\n`;
-    const console = /^\/var\/log\/xen\/console\/guest-(.+)\.log$/.exec(path);
-    if (console?.[1] !== undefined) return running.hypervisor.consoles.get(console[1])?.text ?? null;
-    return this.#hooks.readFile(running.boot.node, path);
+  #programNode(running: Running): ProgramNode {
+    const { boot, hypervisor, kernelLines } = running;
+    return { boot, hypervisor, kernelLines, group: this.#node(boot.node).parts.group, timings: this.#config.timings, drbd: this.#drbd, hooks: this.#hooks, wallTime: () => this.#world.clock.wallTime(), findBmc: (address) => this.#findBmc(boot.node, address) };
   }
 
   /** BMCs are reached over the mesh's network, so not by a node whose cable is out. */
@@ -471,16 +362,4 @@ export class Room {
     else return false;
     return true;
   }
-}
-
-const LVM_PROGRAMS: ReadonlySet<string> = new Set(['lvcreate', 'lvremove', 'lvextend', 'lvchange', 'lvs', 'vgs', 'pvs']);
-
-/** Kernels, ramdisks and boot loaders that every installed node has. */
-function isBootFile(path: string): boolean {
-  return path.startsWith('/boot/') || path === 'pygrub' || path.startsWith('/usr/lib/xen');
-}
-
-function programOf(argv: readonly string[]): string {
-  const path = argv[0] ?? '';
-  return path.slice(path.lastIndexOf('/') + 1);
 }

@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert';
 import { connectRoom, connectRoomControl } from '../../../../agent/room/client.ts';
 import type { RoomClient, RoomControl } from '../../../../agent/room/client.ts';
 import { callHelper } from '../../../../agent/room/helper.ts';
-import type { RoomEvent } from '../../../../agent/room/model/room.ts';
+import type { RoomEvent } from '../../../../agent/room/model/ports.ts';
 import { parseRoomConfig } from '../../../../agent/room/room-config.ts';
 import { startRoom } from '../../../../agent/room/start.ts';
 import type { RunningRoom } from '../../../../agent/room/start.ts';
