@@ -11,7 +11,7 @@ import { outdatePeer } from './fence.ts';
 import { activityLogBlocks, loadMetadata, usableBlocks } from './metadata.ts';
 import { completeLost, markAllOutOfSync, noteIoError, resendAll, startHeld } from './requests.ts';
 import type { DiskConfig, Resource } from './resource.ts';
-import { CONN, DISK, ROLE, SS } from './states.ts';
+import { CONN, DISK, ROLE, SS, isSuspended } from './states.ts';
 import type { Role, State, StateRv } from './states.ts';
 import type { Change } from './state-rules.ts';
 import { JUST_CREATED } from './uuid-compare.ts';
@@ -176,6 +176,17 @@ export async function detach(resource: Resource, isForced: boolean): Promise<Ans
     setFact(resource, { disk: DISK.failed });
     return answer(SS.success);
   }
+  resource.isIoHeld = true;
+  try {
+    while (resource.log.length > 0 && !isSuspended(resource.state)) await resource.stateChanged();
+    return await detachIdle(resource);
+  } finally {
+    resource.isIoHeld = false;
+    startHeld(resource);
+  }
+}
+
+async function detachIdle(resource: Resource): Promise<Answer> {
   const rv = await requestState(resource, { disk: DISK.failed });
   if (rv === SS.isDiskless) return answer(SS.nothingToDo);
   while (rv >= SS.success && resource.state.disk === DISK.failed) await resource.stateChanged();

@@ -26,9 +26,10 @@ export function mirrorsWrites(resource: Resource): boolean {
   return pdsk === DISK.upToDate || (pdsk >= DISK.inconsistent && conn >= CONN.wfBitMapT);
 }
 
-/** Application I/O waits while bitmaps are exchanged. */
+/** Application I/O waits while bitmaps are exchanged, and while a disk comes or goes. */
 function mayStart(resource: Resource): boolean {
-  const { conn } = resource.state;
+  const { conn, disk } = resource.state;
+  if (resource.isIoHeld || disk === DISK.attaching || disk === DISK.negotiating) return false;
   return !isSuspended(resource.state) && !(conn > CONN.connected && conn < CONN.syncSource);
 }
 

@@ -129,6 +129,8 @@ export class Resource {
   isForceDetach = false;
   isStateSent = false;
   isRoleChanging = false;
+  /** An order waits for I/O in flight and lets none begin (drbd_suspend_io). */
+  isIoHeld = false;
   /** Total blocks of the running resync or verify, and what is left of a verify. */
   resyncTotal = 0;
   verifyLeft = 0;
