@@ -329,6 +329,11 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
   let tickedAtMs = world.clock.nowMs();
   let ticking = world.timers.after(limits.tickMs, tick);
 
+  /** Beyond the plan, dialled by us for a question, and long answered. The other side cannot know that, so we close. */
+  function isUnused(link: PeerLink, nowMs: number): boolean {
+    return !targets.has(link.member.id) && link.connection?.direction === 'outbound' && link.questions.count === 0 && nowMs - link.usedAtMs > limits.idleMs;
+  }
+
   function tick(): void {
     const nowMs = world.clock.nowMs();
     // When this process itself stood still, what others said meanwhile has not been read yet: listen first.
@@ -338,7 +343,7 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
       if (link.connection === null) continue;
       if (stoodStill) link.heardAtMs = nowMs;
       if (nowMs - link.heardAtMs > limits.silenceMs) link.connection.abort(new Error('silent'));
-      else if (!targets.has(link.member.id) && nowMs - link.usedAtMs > limits.idleMs) link.connection.abort(new Error('not used'));
+      else if (isUnused(link, nowMs)) link.connection.abort(new Error('not used'));
       else if (nowMs - link.sentAtMs >= limits.beatMs) link.beat();
     }
     ticking = world.timers.after(limits.tickMs, tick);

@@ -50,6 +50,7 @@ export function asFailure(thrown: unknown): { readonly code: string; readonly me
 
 /** The open questions to one peer. */
 export interface OpenQuestions {
+  readonly count: number;
   /** Adds a question; its promise rejects at the deadline. Null when too many are open. */
   add(method: string, timeoutMs: number): { readonly id: number; readonly answer: Promise<unknown> } | null;
   settle(answer: Answer): void;
@@ -62,6 +63,9 @@ export function createOpenQuestions(peer: MemberId, timers: Timers): OpenQuestio
   const open = new Map<number, { readonly resolve: (body: unknown) => void; readonly reject: (error: ClusterError) => void; readonly timer: Timer; readonly method: string }>();
   let last = 0;
   return {
+    get count() {
+      return open.size;
+    },
     add(method, timeoutMs) {
       if (open.size >= REQUESTS_OPEN_MAX) return null;
       last += 1;

@@ -25,7 +25,7 @@ export async function startPeer(number: number, options: Partial<MeshOptions> = 
   const identity = await identityFrom(seededChance(1000 + number).bytes(32));
   const world = realWorld(number);
   const mesh = await createMesh({
-    cell: CELL, self: memberId(number), privateKey: identity.privateKey, listenAddress: '/ip4/127.0.0.1/tcp/0', presharedKey: PRESHARED_KEY, members: [], world, gossipHeartbeatMs: 500, ...options,
+    cell: CELL, self: memberId(number), privateKey: identity.privateKey, listenAddress: '/ip4/127.0.0.1/tcp/0', presharedKey: PRESHARED_KEY, members: [], world, gossipHeartbeatMs: 500, limits: { dialMs: 20_000 }, ...options,
   });
   return { mesh, identity, facts: world.facts, member: { id: memberId(number), peerId: identity.peerId, address: mesh.addresses[0] ?? '' } };
 }

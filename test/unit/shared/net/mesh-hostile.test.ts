@@ -34,6 +34,8 @@ async function withIntruder(use: (victim: TestPeer, intruder: Libp2p, dial: (pro
     services: { identify: identify({ protocolPrefix: 'ves' }) },
   });
   try {
+    // Nobody is at the address above: after that the victim lets the intruder in at any time (dial-plan.ts, `answerKnock`).
+    await eventually('the victim has dialled in vain', () => victim.facts.some((fact) => fact.event === 'meshPeerUnreachable'));
     const address = multiaddr(`${victim.member.address}/p2p/${victim.member.peerId}`);
     await use(victim, intruder, async (protocol) => await intruder.dialProtocol(address, protocol));
   } finally {
@@ -92,9 +94,8 @@ hostile('opens no more streams than allowed, and none of another cell', async ()
 
 hostile('gives a member up that says nothing', async () => {
   await withIntruder(async (victim, _, dial) => {
-    await dial('/ves/default/ledger/1');
-    await eventually('it is connected', () => victim.mesh.isConnected(memberId(2)));
-    await eventually('it is given up', () => !victim.mesh.isConnected(memberId(2)));
+    dial('/ves/default/ledger/1').catch(() => undefined);
+    await eventually('it was connected and is given up', () => victim.facts.some((fact) => fact.event === 'meshPeerDisconnected' && fact['peer'] === 'node-2'));
   }, { limits: { beatMs: 50, silenceMs: 300, tickMs: 50 } });
 });
 
@@ -103,7 +104,7 @@ hostile('is still there for one that beats', async () => {
     await connected(peers);
     await eventually('ten beats', () => peers.every((peer) => peer.mesh.stats().beatsReceived >= 10));
     assert.equal(peers.flatMap((peer) => peer.facts).filter((fact) => fact.event === 'meshPeerDisconnected'), []);
-  }, { limits: { beatMs: 100, silenceMs: 800, tickMs: 50 } });
+  }, { limits: { beatMs: 100, silenceMs: 3_000, tickMs: 50 } });
 });
 
 hostile('survives handlers that throw, and says so', async () => {

@@ -38,7 +38,7 @@ mesh('answers requests, hands on what the other side threw, and keeps the deadli
     });
     b.serve('nothing', async () => await Promise.resolve(undefined));
     b.serve('huge', async () => await Promise.resolve('x'.repeat(MESSAGE_BYTES_MAX)));
-    const ask = async (method: string, body: unknown = null) => await a.request(b.self, method, body, { timeoutMs: 5_000 });
+    const ask = async (method: string, body: unknown = null) => await a.request(b.self, method, body, { timeoutMs: 25_000 });
     assert.equal(await ask('double', 21), { from: a.self, twice: 42 }, 'also when it has to be dialled first');
     assert.is(await ask('nothing'), null);
     const refused = await ask('refuse').catch((error: unknown) => error);
@@ -65,7 +65,7 @@ mesh('admits members only, and only with the cell’s key', async () => {
     const keyless = await startPeer(8, { presharedKey: new Uint8Array(32).fill(8), limits: { dialMs: 500 } });
     for (const outsider of [stranger, keyless]) {
       outsider.mesh.setMembers(members);
-      assert.is(await codeOf(outsider.mesh.request(memberId(1), 'x', null, { timeoutMs: 1_500 })), 'PeerUnreachable');
+      assert.match(await codeOf(outsider.mesh.request(memberId(1), 'x', null, { timeoutMs: 1_500 })), /^Peer(Unreachable|Timeout)$/);
       assert.not(at(peers, 0).mesh.isConnected(outsider.member.id));
       await outsider.mesh.stop();
     }
@@ -118,7 +118,7 @@ mesh('keeps one connection when both sides dial at once', async () => {
   try {
     const members = peers.map((peer) => peer.member);
     for (const peer of peers) peer.mesh.setMembers(members);
-    await Promise.allSettled([at(peers, 0).mesh.request(memberId(2), 'x', 1, { timeoutMs: 5_000 }), at(peers, 1).mesh.request(memberId(1), 'x', 1, { timeoutMs: 5_000 })]);
+    await Promise.allSettled([at(peers, 0).mesh.request(memberId(2), 'x', 1, { timeoutMs: 25_000 }), at(peers, 1).mesh.request(memberId(1), 'x', 1, { timeoutMs: 25_000 })]);
     await connected(peers);
     const heard: unknown[] = [];
     at(peers, 1).mesh.onMessage('feed', (_, message) => heard.push(message));
@@ -185,10 +185,10 @@ mesh('connects sparsely in a large cell, and dials on demand', async () => {
     await eventually('the voter is connected to all', () => at(peers, 12).mesh.stats().connections === 12);
     const [a, far] = [at(peers, 0), peers.slice(1).find((peer) => !at(peers, 0).mesh.isConnected(peer.member.id))];
     if (far === undefined) throw new Error('everybody is connected to everybody');
-    assert.is(await a.mesh.request(far.member.id, 'name', null, { timeoutMs: 5_000 }), far.member.id);
+    assert.is(await a.mesh.request(far.member.id, 'name', null, { timeoutMs: 25_000 }), far.member.id);
     assert.ok(a.mesh.isConnected(far.member.id));
     await eventually('what is not used any more is closed', () => !a.mesh.isConnected(far.member.id));
-  }, { limits: { idleMs: 400, tickMs: 50 } });
+  }, { limits: { idleMs: 1_500, tickMs: 50, dialMs: 20_000 } });
 });
 
 mesh('follows a member to its new address', async () => {

@@ -24,7 +24,7 @@ export function realWorld(seed: number): World & { readonly facts: LogFact[] } {
 }
 
 /** Resolves as soon as `isSo` holds; looks again after each turn of the event loop that did something. */
-export async function eventually(what: string, isSo: () => boolean, withinMs = 10_000): Promise<void> {
+export async function eventually(what: string, isSo: () => boolean, withinMs = 30_000): Promise<void> {
   const startedMs = performance.now();
   while (!isSo()) {
     if (performance.now() - startedMs > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`);
