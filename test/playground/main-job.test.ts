@@ -1,44 +1,18 @@
 // deadline: 240 s
 /** Does the main job work as a new user would do it? With the real AWS client, and plugs that are pulled. */
-import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { AWS, removeDirectory, startFleet, until } from './support/playground.ts';
+import { fleetSuite } from './support/fleet-suite.ts';
+import { AWS, until } from './support/playground.ts';
 import type { Fleet } from './support/playground.ts';
 
-const fleets: Fleet[] = [];
-const theFleet = (): Fleet => {
-  const fleet = fleets.at(-1);
-  if (fleet === undefined) throw new Error('there is no fleet');
-  return fleet;
-};
 interface Reservations {
   readonly Reservations: readonly { readonly Instances: readonly { readonly InstanceId: string; readonly State: { readonly Name: string } }[] }[];
 }
 const namesOf = (reply: unknown): readonly string[] => (reply as Reservations).Reservations.flatMap(({ Instances }) => Instances.map(({ InstanceId }) => InstanceId));
 
-const job = suite('a fleet of three');
+const { test, restart, run } = fleetSuite('a fleet of three', { nodes: 3 });
 /** The instance that outlives the tests below. */
 let kept = '';
-
-job.before(async () => {
-  fleets.push(await startFleet({ nodes: 3 }));
-});
-
-job.after(async () => {
-  for (const fleet of fleets) await fleet.stop();
-  if (fleets[0] !== undefined) removeDirectory(fleets[0].directory);
-});
-
-/** A failure is told with the ends of the logs. */
-function test(name: string, body: (fleet: Fleet) => Promise<void>): void {
-  job(name, async () => {
-    try {
-      await body(theFleet());
-    } catch (error) {
-      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${theFleet().tails()}`, { cause: error });
-    }
-  });
-}
 
 test(`runs, filters, stops, starts and terminates instances for ${AWS}`, async (fleet) => {
   const images = (await fleet.aws('describe-images')) as { readonly Images: readonly { readonly ImageId: string }[] };
@@ -93,9 +67,8 @@ test('heals when the plug of the instance’s node is pulled, and can say why th
 test('has everything again after it was stopped and started', async (fleet) => {
   const before = await fleet.settled(kept);
   const { lastAckedRecord } = await fleet.observed(kept);
-  assert.is(await fleet.stop(), 0);
-  fleets.push(await startFleet({ directory: fleet.directory }));
-  const again = theFleet();
+  const { exitCode, fleet: again } = await restart();
+  assert.is(exitCode, 0);
   const after = await again.settled(kept);
   assert.is(after.privateAddress, before.privateAddress);
   assert.equal(after.tags, { Name: 'one' });
@@ -104,4 +77,4 @@ test('has everything again after it was stopped and started', async (fleet) => {
   assert.equal((await again.report()).violations, []);
 });
 
-job.run();
+run();

@@ -1,0 +1,46 @@
+/**
+ * How do several tests share one fleet? It is started before them and stopped after them; a failure shows the ends of its logs.
+ */
+import { suite } from 'uvu';
+import { removeDirectory, startFleet } from './playground.ts';
+import type { Fleet, FleetOptions } from './playground.ts';
+
+/** Tests of one fleet, in order. */
+export interface FleetSuite {
+  test(name: string, body: (fleet: Fleet) => Promise<void>): void;
+  /** Stops the fleet and starts it again in the same directory. Returns how the playground ended and the new fleet. */
+  restart(options?: FleetOptions): Promise<{ readonly exitCode: number | null; readonly fleet: Fleet }>;
+  run(): void;
+}
+
+export function fleetSuite(name: string, options: FleetOptions): FleetSuite {
+  const tests = suite(name);
+  let fleet: Fleet | null = null;
+  const running = (): Fleet => {
+    if (fleet === null) throw new Error('the fleet did not start');
+    return fleet;
+  };
+  tests.before(async () => {
+    fleet = await startFleet(options);
+  });
+  tests.after(async () => {
+    if (fleet === null) return;
+    await fleet.stop();
+    removeDirectory(fleet.directory);
+  });
+  return {
+    test: (what, body) => tests(what, async () => {
+      try {
+        await body(running());
+      } catch (error) {
+        throw new Error(`${error instanceof Error ? error.message : String(error)}\n${running().tails()}`, { cause: error });
+      }
+    }),
+    restart: async (change = {}) => {
+      const exitCode = await running().stop();
+      fleet = await startFleet({ ...change, directory: running().directory });
+      return { exitCode, fleet };
+    },
+    run: () => tests.run(),
+  };
+}
