@@ -24,7 +24,7 @@ const AGENT = v.strictObject({
   /** Multiaddr that the mesh listens at, with a fixed port. */
   meshListen: v.string(),
   /** `host:port` of the lease socket. */
-  leaseListen: v.pipe(v.string(), v.regex(/^[0-9A-Za-z.\-]+:[0-9]{1,5}$/, 'must be host:port')),
+  leaseListen: v.pipe(v.string(), v.regex(/^[0-9A-Za-z.-]+:[0-9]{1,5}$/, 'must be host:port')),
   /** Base64 of the cell's pre-shared key for libp2p (pnet). */
   presharedKey: v.string(),
   /** Members that are known before the ledger is: how a node finds its cell. */

@@ -8,7 +8,7 @@ import type { Timer, World } from '../../world.ts';
 import { pause } from './deadline.ts';
 import { FEED_QUIET_MS } from './feed-server.ts';
 import type { FeedFrame, FeedOpened, FeedStatus } from './feed-server.ts';
-import type { Replica } from './replica.ts';
+import type { PassingEntry, Replica } from './replica.ts';
 
 /** A feed is given up after this silence. */
 const SILENCE_MS = FEED_QUIET_MS * 2.5;
@@ -130,7 +130,8 @@ export class FeedClient {
       this.#loseServer('gap');
       return;
     }
-    for (const entry of frame.entries) this.#replica.applyEntry(entry);
+    const entries: readonly PassingEntry[] = frame.entries;
+    for (const entry of entries) this.#replica.applyEntry(entry);
     this.#onStatus(frame.status);
   }
 }

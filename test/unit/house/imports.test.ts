@@ -74,7 +74,7 @@ const PLANTED: [path: string, code: string, fault: string | undefined][] = [
   ['agent/drivers/drbd/parse-status.ts', `import { x } from '../runner.ts';`, 'may not import agent/drivers'],
   ['agent/drivers/drbd/drbd.ts', `import { x } from './parse-status.ts';`, undefined],
   ['agent/drivers/drbd/drbd.ts', `import { x } from '../../machines/lease.ts';`, 'may not import agent/machines'],
-  ['agent/keeper/main.ts', `import { x } from '../../shared/net/peer.ts';`, 'may not import shared/net'],
+  ['agent/keeper/main.ts', `import { x } from '../../shared/store/slot-file.ts';`, 'may not import shared/store'],
   ['agent/keeper/main.ts', `import { createHmac } from 'node:crypto';`, undefined],
   ['agent/room/model/drbd.ts', `import { x } from '../main.ts';`, 'may not import agent/room'],
   ['agent/room/main.ts', `import { x } from './model/drbd.ts';`, undefined],
