@@ -169,12 +169,16 @@ export function onChunk(resource: Resource, message: Message & { readonly kind: 
 function writeChunk(resource: Resource, message: Message & { readonly kind: 'resync' }): void {
   const { disk } = resource;
   if (disk === null) return;
-  if (message.image !== disk.image()) adoptImage(disk, message.image);
-  const sent = new Map(message.blocks);
-  for (const block of disk.writtenBlocks()) {
-    if (!sent.has(block) && message.ranges.some(([first, end]) => block >= first && block < end)) disk.write(block, null);
+  // A primary may be the target: its own writes in flight are newer than what the source read before they reached it.
+  const own = new Set(resource.log.map((request) => request.block));
+  if (!own.has(null)) {
+    if (message.image !== disk.image()) adoptImage(disk, message.image);
+    const sent = new Map(message.blocks);
+    for (const block of disk.writtenBlocks()) {
+      if (!sent.has(block) && !own.has(block) && message.ranges.some(([first, end]) => block >= first && block < end)) disk.write(block, null);
+    }
+    for (const [block, content] of sent) if (!own.has(block)) disk.write(block, content);
   }
-  for (const [block, content] of sent) disk.write(block, content);
   const kib = message.ranges.reduce((sum, [first, end]) => sum + (end - first) * 4, 0);
   resource.counters.writtenKiB += kib;
   resource.counters.receivedKiB += kib;
