@@ -125,9 +125,9 @@ class SimNode {
     this.id = id;
     this.rate = 1 + (chance.next() * 2 - 1) * CLOCK_RATE_ERROR;
     // The extremes are where the arithmetic is tight.
-    if (chance.next() < 0.5) this.rate = chance.next() < 0.5 ? 1 - CLOCK_RATE_ERROR : 1 + CLOCK_RATE_ERROR;
+    if (chance.next() < 0.8) this.rate = chance.next() < 0.5 ? 1 - CLOCK_RATE_ERROR : 1 + CLOCK_RATE_ERROR;
     this.offset = Math.floor(chance.next() * 1e7);
-    this.hasBmc = chance.next() < 0.4;
+    this.hasBmc = chance.next() < 0.3;
   }
 
   clock(now: number): number {
@@ -150,6 +150,7 @@ class SimLog implements LeaderLog {
   #role: LedgerStatus['role'] = 'follower';
   #leader: MemberId | null = null;
   #heardLeaderAt: number;
+  #patience = PROFILE.electionMinMs;
   #votes = new Set<NodeId>();
   #match = new Map<NodeId, number>();
   #rounds: { readonly begun: number; readonly term: number; readonly acks: Set<NodeId>; readonly resolve: (confirmed: boolean) => void }[] = [];
@@ -163,6 +164,7 @@ class SimLog implements LeaderLog {
     this.#node = node;
     this.#state = room.firstState;
     this.#heardLeaderAt = room.now;
+    this.#patience *= 1 + room.chance.next();
     this.#beat();
   }
 
@@ -387,7 +389,10 @@ class SimLog implements LeaderLog {
   #beat(): void {
     this.#later(PROFILE.heartbeatMs, () => {
       if (this.#role === 'leader') this.#replicate();
-      else if (this.#isVoter() && this.#room.now - this.#heardLeaderAt > PROFILE.electionMinMs * (1 + this.#room.chance.next())) this.campaign();
+      else if (this.#isVoter() && this.#room.now - this.#heardLeaderAt > this.#patience) {
+        this.#patience = PROFILE.electionMinMs * (1 + this.#room.chance.next());
+        this.campaign();
+      }
       this.#beat();
     });
   }
@@ -439,8 +444,8 @@ export class Room {
     // Two nodes vote with a witness elsewhere; here three vote, so that somebody can be lost.
     this.voters = this.nodes.slice(0, count >= 5 ? 5 : Math.min(count, 3));
     this.quorum = Math.floor(this.voters.length / 2) + 1;
-    this.#loss = this.chance.next() < 0.5 ? 0 : this.chance.next() * 0.3;
-    this.#slow = this.chance.next() < 0.4 ? 0 : this.chance.next() * 0.3;
+    this.#loss = this.chance.next() < 0.6 ? 0 : this.chance.next() * 0.2;
+    this.#slow = this.chance.next() < 0.6 ? 0 : this.chance.next() * 0.2;
     let state = emptyCell(CELL, CLUSTER, { ...DEFAULT_PARAMETERS, powerFenceShare: 1 });
     for (const node of this.nodes) state = this.#applyTo(state, 0, 0, admission(node)).state;
     this.firstState = state;
@@ -549,7 +554,7 @@ export class Room {
     node.bootId = parseBootId(uuid(this.chance));
     node.sent = new Map();
     node.granted = [];
-    node.resetWorks = this.chance.next() < 0.5;
+    node.resetWorks = this.chance.next() < 0.3;
     this.#startKeeper(node);
     this.#startAgent(node);
     this.#announce(node, node.bootId);
@@ -563,7 +568,8 @@ export class Room {
     node.dogFiresAt = Infinity;
     if (node.agent !== null) node.agent.process.isAlive = false;
     if (node.keeper !== null) node.keeper.process.isAlive = false;
-    this.at(this.now + 2_000 + this.chance.next() * 15_000, () => this.#switchOn(node));
+    // Late enough, mostly, for a proof to come before it.
+    this.at(this.now + 6_000 + this.chance.next() * 18_000, () => this.#switchOn(node));
   }
 
   #startKeeper(node: SimNode): void {
@@ -743,7 +749,7 @@ export class Room {
     if (!from.isOn || !this.#connected(from, to) || (from !== to && this.chance.next() < this.#loss)) return;
     const delay = this.chance.next() < this.#slow ? this.chance.next() ** 3 * 12_000 : 0.2 + this.chance.next() * 5;
     this.at(this.now + delay, () => {
-      if (to.isOn && to.hears) deliver();
+      if (to.isOn && (from === to || to.hears)) deliver();
     });
   }
 
@@ -762,20 +768,25 @@ export class Room {
     if (node === undefined) return;
     const leader = this.nodes.find((one) => one.agent?.log.status().role === 'leader') ?? node;
     const lasts = 500 + this.chance.next() * 14_000;
-    const what = Math.floor(this.chance.next() * 9);
-    if (what <= 1) this.#cut(what === 0 ? node : leader, lasts);
-    else if (what === 2) this.#switchOff(node, 'a pulled plug');
-    else if (what === 3) this.#pause(node.keeper?.process, lasts / 2);
-    else if (what === 4) this.#pause(leader.agent?.process, lasts);
-    else if (what === 5) this.#restart(node, 'keeper');
-    else if (what === 6) this.#restart(node, 'agent');
-    else if (what === 7) this.voters[Math.floor(this.chance.next() * this.voters.length)]?.agent?.log.campaign();
-    else this.#pause(node.agent?.process, lasts / 4);
-    if (this.now < until) this.at(this.now + 300 + this.chance.next() * 7_000, () => this.#misfortune(until));
+    switch (Math.floor(this.chance.next() * 12)) {
+      case 0: this.#cut(node, lasts); break;
+      case 1: this.#cut(leader, lasts); break;
+      // Long enough to be proven dead; the leader too, which then goes on believing in itself.
+      case 2: case 3: this.#cut(node, 12_000 + lasts, 0.5); break;
+      case 4: this.#cut(leader, 12_000 + lasts, 0.5); break;
+      case 5: this.#switchOff(node, 'a pulled plug'); break;
+      case 6: this.#pause(node.keeper?.process, lasts / 2); break;
+      case 7: this.#pause(leader.agent?.process, lasts); break;
+      case 8: this.#restart(node, 'keeper'); break;
+      case 9: this.#restart(node, 'agent'); break;
+      case 10: this.voters[Math.floor(this.chance.next() * this.voters.length)]?.agent?.log.campaign(); break;
+      default: this.#pause(node.agent?.process, lasts / 4);
+    }
+    if (this.now < until) this.at(this.now + 500 + this.chance.next() * 9_000, () => this.#misfortune(until));
   }
 
-  #cut(node: SimNode, lasts: number): void {
-    const how = this.chance.next();
+  /** `how`: below 0.7 it cannot be heard, above 0.3 it cannot hear. */
+  #cut(node: SimNode, lasts: number, how = this.chance.next()): void {
     if (how < 0.7) node.speaks = false;
     if (how > 0.3) node.hears = false;
     this.count('cuts');
