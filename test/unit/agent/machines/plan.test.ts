@@ -8,7 +8,8 @@ import { backoffMs, STARTING_PER_NODE_MAX } from '../../../../agent/machines/pla
 import type { Command } from '../../../../shared/ledger/commands.ts';
 import type { NodeId } from '../../../../shared/ids.ts';
 import { MINUTE_MS, SECOND_MS } from '../../../../shared/units.ts';
-import { actorOf, creation, instanceIdOf, nodeIdOf, placementOn, readyCell, runningCell, TestCell, volumeIdOf } from '../../shared/ledger/test-cell.ts';
+import { actorOf, creation, instanceIdOf, nodeIdOf, placementOn, readyCell, runningCell, volumeIdOf } from '../../shared/ledger/test-cell.ts';
+import type { TestCell } from '../../shared/ledger/test-cell.ts';
 
 const planning = suite('the leader\'s planner');
 

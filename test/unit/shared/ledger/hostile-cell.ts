@@ -143,7 +143,8 @@ export class HostileCell {
   #report(): void {
     const instance = this.#pick([...this.state.instances.values()].filter((each) => each.holderBootId !== null));
     if (instance?.holder === null || instance?.holder === undefined || instance.holderBootId === null) return;
-    const actor = { node: instance.holder, bootId: instance.holderBootId };
+    const stranger = this.#roll(10) === 0 ? this.#current(this.#pick([...this.state.nodes.keys()]) ?? instance.holder) : null;
+    const actor = stranger ?? { node: instance.holder, bootId: instance.holderBootId };
     const [volume] = instance.volumes;
     const cause = this.#pick(['asked', 'guestStopped', 'domainLost', 'startFailed'] as const) ?? 'asked';
     if (instance.phase === 'starting' && volume !== undefined && this.state.volumes.get(volume)?.formatted === false) {
@@ -159,7 +160,8 @@ export class HostileCell {
     const volume = this.state.volumes.get(instance.volumes[0] as VolumeId);
     const placement = this.#placement(this.#roll(5) === 0 ? [...this.state.nodes.keys()] : (volume?.replicas ?? []));
     if (placement === null) return;
-    if (instance.holder !== null && instance.holderBootId !== null) {
+    const isConfused = this.#roll(10) === 0;
+    if (instance.holder !== null && instance.holderBootId !== null && !isConfused) {
       this.do({ kind: 'takeOver', instance: instance.id, expectGeneration: instance.generation, from: { node: instance.holder, bootId: instance.holderBootId }, placement });
     } else this.do({ kind: 'placeInstance', instance: instance.id, expectGeneration: instance.generation, placement });
   }
@@ -174,8 +176,8 @@ export class HostileCell {
       return;
     }
     const source = this.#sourceOf(volume);
-    if (source === null || volume.replicas.some((node) => !this.#isUp(node))) return;
-    for (const node of volume.replicas) truth.content.set(node, truth.content.get(source) ?? 0);
+    if (source === null || volume.tainted.includes(source) || volume.replicas.some((node) => !this.#isUp(node))) return;
+    for (const node of this.#goodReplicas(volume)) truth.content.set(node, truth.content.get(source) ?? 0);
     truth.isConnected = true;
     truth.mayWriteAlone = false;
   }
@@ -185,6 +187,11 @@ export class HostileCell {
     const { holder, holderBootId } = volume;
     if (holder !== null && holderBootId !== null && !isFenced(this.state.nodes.get(holder), holderBootId)) return volume.replicas.includes(holder) ? holder : null;
     return volume.inSync[0] ?? null;
+  }
+
+  /** Nothing is written to a disk that failed, and nothing comes back from it. */
+  #goodReplicas(volume: VolumeRecord): readonly NodeId[] {
+    return volume.replicas.filter((node) => !volume.tainted.includes(node));
   }
 
   #disconnect(truth: Truth): void {
@@ -205,9 +212,10 @@ export class HostileCell {
     if (isFenced(this.state.nodes.get(volume.holder), volume.holderBootId)) return;
     const isLone = volume.replicas.length === 1;
     if (!truth.isConnected && !truth.mayWriteAlone && !isLone) return;
+    const good = this.#goodReplicas(volume).filter((node) => truth.isConnected || node === volume.holder);
+    if (good.length === 0) return;
     truth.acknowledged += 1;
-    truth.content.set(volume.holder, truth.acknowledged);
-    if (truth.isConnected) for (const node of volume.replicas) truth.content.set(node, truth.acknowledged);
+    for (const node of good) truth.content.set(node, truth.acknowledged);
   }
 
   #shrink(): void {
@@ -224,7 +232,7 @@ export class HostileCell {
     const volume = this.#volume();
     const truth = volume === undefined ? undefined : this.#truth.get(volume.id);
     if (volume === undefined || truth === undefined || !truth.isConnected) return;
-    const speaker = volume.holder ?? volume.inSync[0];
+    const speaker = this.#roll(6) === 0 ? this.#pick(volume.replicas) : (volume.holder ?? volume.inSync[0]);
     const actor = speaker === undefined ? null : this.#current(speaker);
     const replica = volume.replicas.find((node) => node !== speaker);
     if (actor === null || replica === undefined) return;
@@ -244,7 +252,11 @@ export class HostileCell {
     const bootId = bootIdOf(number, boot);
     switch (this.#roll(9)) {
       case 0: this.do({ kind: 'intendFence', node, bootId, byPower: this.#roll(2) === 0, atMs: this.index * 20_000, reason: 'silent' }); break;
-      case 1: if (this.do(leaseProof(number, boot))) this.#lostPower(node); break;
+      case 1: {
+        const claimed = Math.max(1, boot - (this.#roll(4) === 0 ? 1 : 0));
+        if (this.do(leaseProof(number, claimed)) && claimed === boot) this.#lostPower(node);
+        break;
+      }
       case 2: case 3: this.#reboot(number); break;
       case 4: case 5: this.do({ kind: 'readyNode', actor: { node, bootId } }); break;
       case 6: this.do({ kind: 'cordonNode', node, cordoned: this.#roll(4) === 0 }); break;
@@ -302,9 +314,12 @@ export class HostileCell {
       case 0:
         if (actor !== null && this.#roll(3) === 0 && this.do({ kind: 'replicaTainted', actor, volume: volume.id })) this.#losesWrites(volume, actor.node);
         break;
-      case 1:
-        if (actor !== null) this.do({ kind: 'replicaWiped', actor, volume: volume.id });
+      case 1: {
+        const wiped = this.#pick([...this.state.volumes.values()].filter((each) => each.retired.length > 0)) ?? volume;
+        const wiper = this.#roll(3) === 0 ? actor : this.#current(wiped.retired[0] ?? anywhere);
+        if (wiper !== null) this.do({ kind: 'replicaWiped', actor: wiper, volume: wiped.id });
         break;
+      }
       default: {
         const replaces = volume.replicas.length < 2 ? null : (this.#pick(volume.replicas) ?? null);
         if (!this.do({ kind: 'replaceReplica', volume: volume.id, expectEpoch: volume.epoch, node: this.#roll(6) === 0 && replaces !== null ? replaces : anywhere, replaces })) break;
@@ -321,6 +336,7 @@ export class HostileCell {
   #losesWrites(volume: VolumeRecord, node: NodeId): void {
     const truth = this.#truth.get(volume.id);
     if (truth === undefined) return;
+    truth.content.set(node, -1);
     const now = this.state.volumes.get(volume.id);
     if (now?.inSync.length === 1 && now.inSync[0] === node) truth.isLost = true;
   }

@@ -33,16 +33,25 @@ export function broken(transition: Transition): readonly string[] {
 function stateFaults(state: CellState): string[] {
   const faults: string[] = [];
   const recount = recomputeUsage(state, Table.empty());
-  const flat = (usage: CellState['usage']): string =>
-    JSON.stringify([...usage.entries()].map(([node, { reservedMiB, ...sums }]) => [node, sums, [...reservedMiB.entries()].toSorted()]).toSorted());
+  const flat = (usage: CellState['usage']): string => {
+    const lines = [...usage.entries()].map(([node, { reservedMiB, ...sums }]) => JSON.stringify([node, sums, [...reservedMiB].map(String).toSorted(byText)]));
+    return lines.toSorted(byText).join('\n');
+  };
   if (flat(recount) !== flat(state.usage)) faults.push(`usage ${flat(state.usage)} is not the recount ${flat(recount)}`);
   for (const node of state.nodes.keys()) if (missingMiB(state, node, { usesReservations: true }) > 0) faults.push(`S16: more is placed on ${node} than it has`);
+  for (const node of state.nodes.values()) {
+    if (node.phase === 'draining' && (state.usage.get(node.id)?.instances ?? 0) === 0) faults.push(`${node.id} is empty but still draining`);
+  }
   const unique = (what: string, values: readonly unknown[]): void => {
     if (new Set(values).size !== values.length) faults.push(`${what} given twice`);
   };
   unique('a minor', [...state.volumes.values()].map((volume) => volume.minor));
   unique('an address', [...state.instances.values()].map((instance) => instance.privateAddress));
   return faults;
+}
+
+function byText(left: string, right: string): number {
+  return left < right ? -1 : Number(left > right);
 }
 
 function instanceFaults(state: CellState, instance: InstanceRecord): string[] {
@@ -74,6 +83,9 @@ function volumeFaults(state: CellState, volume: VolumeRecord): string[] {
   if (retired.some((node) => replicas.includes(node))) faults.push(`${id} has a replica that must be wiped and kept`);
   if (replicas.length > 2 || new Set(replicas).size !== replicas.length || new Set(inSync).size !== inSync.length) faults.push(`${id} has too many replicas`);
   if ((inSync.length < 2) !== (volume.degradedSinceIndex !== null)) faults.push(`${id} does not know whether it is degraded`);
+  const { holder, holderBootId } = volume;
+  const isHeld = holder !== null && holderBootId !== null && !isFenced(state.nodes.get(holder), holderBootId);
+  if (isHeld && !replicas.includes(holder)) faults.push(`${id} is held by ${holder}, which has no replica of it`);
   if (volume.deleting && replicas.length + retired.length === 0) faults.push(`${id} is gone but has a record`);
   if (volume.instance !== null && state.instances.get(volume.instance) === undefined) faults.push(`${id} belongs to nobody`);
   return faults;
@@ -89,6 +101,10 @@ function stepFaults({ before, after, command }: Transition): string[] {
   }
   for (const [id, old] of before.instances.entries()) faults.push(...instanceStepFaults(before, command, old, after.instances.get(id)));
   for (const [id, old] of before.volumes.entries()) faults.push(...volumeStepFaults(command, old, after.volumes.get(id)));
+  for (const [id, now] of after.volumes.entries()) {
+    const isNewRight = now.holder !== null && now.holderBootId !== null && now.generation !== before.volumes.get(id)?.generation;
+    if (isNewRight && (!now.inSync.includes(now.holder) || now.tainted.includes(now.holder))) faults.push(`P2: ${now.holder} may promote ${id} without a good replica`);
+  }
   if ('actor' in command && RIGHTS.has(command.kind) && !mayAct(before.nodes.get(command.actor.node), command.actor.bootId)) faults.push(`S10: ${command.kind} by a boot without rights`);
   return faults;
 }
