@@ -35,11 +35,6 @@ export const MUTATIONS: readonly Mutation[] = [
     breaks: /S8/,
   },
   {
-    name: 'a renewal is granted by a round that began before it arrived',
-    edits: [{ file: GRANTOR, from: 'confirmed ? round.renewals : []', to: 'confirmed ? [...round.renewals, ...before.waiting.values()] : []' }],
-    breaks: /S8|S10/,
-  },
-  {
     name: 'the fence wait allows for no drift and no margin',
     edits: [{ file: FENCE, from: 'return state.base.atMs + waits.fenceWaitMs;', to: 'return state.base.atMs + waits.nodeFenceMs;' }],
     breaks: /S8/,
@@ -90,15 +85,6 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'one report of a BMC is enough',
     edits: [{ file: FENCE, from: 'if (power.firstOffAtMs === null) {', to: 'if (power.firstOffAtMs === undefined) {' }],
-    breaks: /S8/,
-  },
-  {
-    name: 'a decision of one term is proposed in another',
-    edits: [
-      { file: FENCER, from: 'if (leads === grantor.term) return;', to: 'if ((leads === null) === (grantor.term === null)) return;' },
-      { file: FENCER, from: "status.role === 'leader' && status.term === term", to: "status.role === 'leader'" },
-      { file: WATCHES, from: "if (this.#isStopped || role !== 'leader' || term !== this.#term) return { outcome", to: "if (this.#isStopped || role === 'subscriber' || term === -1) return { outcome" },
-    ],
     breaks: /S8/,
   },
 ];
