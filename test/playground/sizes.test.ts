@@ -2,7 +2,7 @@
 /** Do fleets of 1, 2 and 5 nodes work, each with the right voters? And is a fleet of two as safe as it can be? */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { until, withFleet } from './support/playground.ts';
+import { startFleet, until, withFleet } from './support/playground.ts';
 import type { Fleet } from './support/playground.ts';
 
 const sizes = suite('a fleet');
@@ -14,8 +14,17 @@ async function voters(fleet: Fleet): Promise<readonly string[]> {
 sizes('of one node votes alone, and grows to a fleet of two with the coordinator as witness', async () => {
   await withFleet({ nodes: 1, profile: 'fast' }, async (fleet) => {
     assert.equal(await voters(fleet), ['node-1']);
-    const { holder } = await fleet.runInstance();
+    const { id, holder } = await fleet.runInstance();
     assert.is(holder, 'node-1');
+    assert.is(await fleet.stop(), 0);
+    const grown = await startFleet({ directory: fleet.directory, nodes: 2 });
+    try {
+      await until('both nodes and the witness vote', async () => ((await voters(grown)).join() === 'coordinator-1,node-1,node-2' ? true : null), 30_000);
+      await until('the instance has a second replica', async () => ((await grown.settled(id)).standby === 'node-2' ? true : null), 30_000);
+      assert.equal((await grown.volumes())[0]?.inSync.toSorted(), ['node-1', 'node-2']);
+    } finally {
+      await grown.stop();
+    }
   });
 });
 
