@@ -125,11 +125,14 @@ export function placeExisting(state: CellState, hints: PlacementHints, instance:
   const volumes = volumesOf(state, instance);
   const refused: PlacementRefusal[] = [];
   const fit: NodeRecord[] = [];
-  for (const node of members(state)) {
-    const why = refuseReplicas(volumes, node.id)
+  const keepers = new Set(volumes.flatMap((volume) => volume.replicas));
+  for (const id of keepers) {
+    const node = state.nodes.get(id);
+    if (node === undefined || node.phase === 'removed') continue;
+    const why = refuseReplicas(volumes, id)
       ?? refuseNode(node, hints)
-      ?? refuseMemory(state, node.id, { placedMiB: instance.memoryMiB, usesReservations: options.isTakeOver })
-      ?? (options.busy?.has(node.id) === true ? refusal(node.id, 'busy', `${node.id} starts as many instances as it may at once`) : null);
+      ?? refuseMemory(state, id, { placedMiB: instance.memoryMiB, usesReservations: options.isTakeOver })
+      ?? (options.busy?.has(id) === true ? refusal(id, 'busy', `${id} starts as many instances as it may at once`) : null);
     if (why === null) fit.push(node);
     else refused.push(why);
   }
@@ -140,10 +143,10 @@ export function placeExisting(state: CellState, hints: PlacementHints, instance:
     (node) => (node.cordoned || refuseUnwell(node, hints) !== null ? 1 : 0),
     (node) => placedShare(state, node),
   );
-  if (chosen === undefined) return { kind: 'refused', refused: byInterest(refused) };
+  if (chosen === undefined) return { kind: 'refused', refused: withStrangers(state, keepers, refused) };
   for (const node of fit) if (node.id !== chosen.id) refused.push(lessFit(node.id, chosen.id));
   const standby = chooseStandby(state, hints, { ...instance, holder: chosen.id });
-  return { kind: 'placed', placement: { node: chosen.id, bootId: bootOf(chosen), standby, refused: byInterest(refused) } };
+  return { kind: 'placed', placement: { node: chosen.id, bootId: bootOf(chosen), standby, refused: withStrangers(state, keepers, refused) } };
 }
 
 const HOLDER_RANK = { prefer: -1, ignore: 0, avoid: 1 };
@@ -235,9 +238,14 @@ function lessFit(node: NodeId, chosen: NodeId): PlacementRefusal {
   return refusal(node, 'lessFit', `${node} would do, ${chosen} is the better choice`);
 }
 
-/** Nodes without a replica are the least interesting: they come last where the list is cut. */
-function byInterest(refused: readonly PlacementRefusal[]): readonly PlacementRefusal[] {
-  return refused.toSorted((left, right) => Number(left.reason === 'noReplica') - Number(right.reason === 'noReplica')).slice(0, REFUSALS_MAX);
+/** The refusals with those of nodes that have no replica behind them, as many as are kept. */
+function withStrangers(state: CellState, keepers: ReadonlySet<NodeId>, refused: readonly PlacementRefusal[]): readonly PlacementRefusal[] {
+  const all = [...refused];
+  for (const node of state.nodes.values()) {
+    if (all.length >= REFUSALS_MAX) break;
+    if (node.phase !== 'removed' && !keepers.has(node.id)) all.push(refusal(node.id, 'noReplica', `${node.id} has no replica of it`));
+  }
+  return all.slice(0, REFUSALS_MAX);
 }
 
 /** Nodes of another failure domain than `holder`; all of them where there is none. */
