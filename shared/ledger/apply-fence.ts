@@ -53,7 +53,7 @@ export function proveFenced(change: Change, command: CommandOf<'proveFenced'>): 
   if (node.bootId !== command.bootId) return rejected('staleBoot', `${node.id} has another boot than ${command.bootId}`);
   if (node.phase === 'removed') return rejected('wrongState', `${node.id} was removed`);
   if (node.phase === 'fenced') return APPLIED;
-  const refusal = refuseEvidence(change.state, node, command);
+  const refusal = refuseEvidence(change, node, command);
   if (refusal !== null) return refusal;
   const { index, data } = change.entry;
   const proof: FenceProof = {
@@ -73,9 +73,11 @@ const WHY: Readonly<Record<FenceProof['kind'], string>> = {
   nodeRebooted: 'it started again',
 };
 
-function refuseEvidence(state: CellState, node: NodeRecord, command: CommandOf<'proveFenced'>): ApplyResult | null {
+function refuseEvidence({ state, entry }: Change, node: NodeRecord, command: CommandOf<'proveFenced'>): ApplyResult | null {
   switch (command.proof) {
     case 'leaseExpired': {
+      // Between its term and this one another leader may have granted the node a lease that this proof knows nothing of.
+      if (command.term !== entry.term) return rejected('notFenced', `the proof against ${node.id} was made in term ${command.term} and comes in term ${entry.term}`);
       const neededMs = fenceWaitOf(state, node.id);
       return command.fenceWaitMs >= neededMs ? null : rejected('notFenced', `${node.id} needs a fence wait of ${neededMs} ms, not ${command.fenceWaitMs} ms`);
     }

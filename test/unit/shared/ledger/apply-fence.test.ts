@@ -24,6 +24,13 @@ fencing('by lease needs the whole fence wait of the profile', () => {
   assert.equal(cell.told(), ['nodeFenced']);
 });
 
+fencing('by lease counts only in the term that it was made in', () => {
+  const cell = readyCell();
+  cell.refuse('notFenced', { ...leaseProof(1), term: 2 });
+  cell.refuse('notFenced', { ...leaseProof(1), term: 0 });
+  assert.is(cell.node(1).phase, 'active');
+});
+
 fencing('by lease still needs the longer wait of a profile that running boots began with', () => {
   const cell = readyCell(2, { profile: 'soft' });
   cell.run({ kind: 'setParameters', change: { profile: 'fast' } });
