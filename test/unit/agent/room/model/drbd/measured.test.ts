@@ -637,6 +637,36 @@ measured('E: a peer that answers pings but not writes is given up after ko-count
   assert.is(write.outcome, 'acked');
 });
 
+measured('a cut that heals before anybody notices delays messages and swaps none', async () => {
+  const lab = new Lab({ timings: { messageMs: 10 } });
+  await withGuest(lab);
+  for (let round = 1; round <= 20; round += 1) {
+    lab.cut();
+    const first = pendingWrite(lab, 'node1', 4, `first ${round}`);
+    await lab.time.pass(50);
+    const second = pendingWrite(lab, 'node1', 4, `second ${round}`);
+    await lab.time.pass(round % 10);
+    lab.heal();
+    await lab.time.pass(200);
+    assert.equal([first.outcome, second.outcome], ['acked', 'acked']);
+    assert.is(lab.disk('node2').read(4), `second ${round}`);
+  }
+});
+
+measured('a primary that is resynced keeps what it wrote meanwhile', async () => {
+  for (let offsetMs = 0; offsetMs < 400; offsetMs += 20) {
+    const lab = new Lab({ timings: { messageMs: 50 } });
+    await withGuest(lab);
+    await lab.ok('node1', 'detach');
+    await lab.write('node1', 5, 'at the peer alone');
+    await lab.ok('node1', 'attach');
+    await lab.time.pass(offsetMs);
+    assert.is(await lab.write('node1', 5, 'newest', 5_000), 'acked');
+    assert.is(await lab.state('node1'), 'Primary/Secondary Connected UpToDate/UpToDate');
+    for (const node of ['node1', 'node2'] as const) assert.is(lab.disk(node).read(5), 'newest', `${node}, written ${offsetMs} ms after the attach`);
+  }
+});
+
 measured('answers of programs for what is not there are those of the real ones', async () => {
   const lab = new Lab();
   const missing = await lab.tryRun('node1', ['drbdadm', '-c', '/etc/r0.res', 'up', 'nosuch']);
