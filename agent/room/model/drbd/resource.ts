@@ -10,7 +10,7 @@ import type { Chance, Clock, Timer, Timers } from '../../../../shared/world.ts';
 import type { BlockDevice } from '../disk.ts';
 import type { Metadata } from './metadata.ts';
 import { BlockSet } from './ranges.ts';
-import type { Change, Fencing } from './state-rules.ts';
+import type { Fencing } from './state-rules.ts';
 import { INITIAL_STATE } from './states.ts';
 import type { Disk, State } from './states.ts';
 import type { DrbdTimings } from './timings.ts';
@@ -221,11 +221,6 @@ export class Resource {
   }
 }
 
-/** A change that was asked of a resource, kept for the log. */
-export function describeChange(change: Change): string {
-  return Object.keys(change).join(', ');
-}
-
 /** Jobs in order, one at a time; a job that returns a promise blocks the rest until it settles. */
 export class Thread {
   readonly #isAlive: () => boolean;
@@ -234,14 +229,6 @@ export class Thread {
 
   constructor(isAlive: () => boolean) {
     this.#isAlive = isAlive;
-  }
-
-  get isBusy(): boolean {
-    return this.#isBusy;
-  }
-
-  get length(): number {
-    return this.#jobs.length;
   }
 
   push(job: () => void | Promise<void>): void {

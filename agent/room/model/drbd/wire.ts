@@ -105,10 +105,6 @@ export class Wire {
     own.deathTimer = this.#deathAfter(own, pingTimeoutMs(from));
   }
 
-  get isUp(): boolean {
-    return this.#isUp;
-  }
-
   #arrive(to: End, message: Message): void {
     if (!to.isOpen || !to.resource.isAlive) return;
     // What was in flight when the link was cut is retransmitted by TCP, in order, when it comes back.
