@@ -233,8 +233,12 @@ function onTimer(before: FenceState, event: Extract<FenceEvent, { kind: 'timer' 
       return orderPowerOff(before, event, power.attempt);
     case 'confirming':
       return { state: { ...before, power: { ...power, askAtMs: null } }, effects: [{ kind: 'askPowerStatus' }] };
-    default:
+    case 'idle':
+    case 'refused':
+    case 'givenUp':
       return { state: before, effects: [] };
+    default:
+      return unreachable(power);
   }
 }
 
@@ -277,7 +281,11 @@ function powerWakesAtMs(power: PowerPath): number {
       return power.retryAtMs ?? Infinity;
     case 'confirming':
       return power.askAtMs ?? Infinity;
-    default:
+    case 'idle':
+    case 'refused':
+    case 'givenUp':
       return Infinity;
+    default:
+      return unreachable(power);
   }
 }

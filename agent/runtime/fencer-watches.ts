@@ -141,7 +141,7 @@ export class Watches {
     this.#noteLateness(latenessMs);
     const nowMs = this.#ports.world.clock.nowMs();
     const profile = this.#profile();
-    for (const watch of [...this.#watches.values()]) {
+    for (const watch of this.#watches.values()) {
       if (fenceWakesAtMs(watch.fence, this.#waits(watch.node)) <= nowMs) this.#feedFence(watch, { kind: 'timer' });
       if (this.#watches.get(watch.node) !== watch) continue;
       if (suspicionWakesAtMs(watch.suspicion, profile, healthMultiplier(this.#health)) <= nowMs) this.#feedSuspicion(watch, this.#suspicionTimer(watch.node));
