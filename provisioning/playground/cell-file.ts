@@ -33,7 +33,9 @@ const CELL_FILE = v.strictObject({
   accessKeyId: v.pipe(v.string(), v.regex(/^[A-Z0-9]{16,32}$/)),
   secretAccessKey: SECRET,
   coordinator: v.strictObject({ id: NAME, peerId: v.string(), meshPort: PORT }),
-  nodes: v.pipe(v.array(NODE), v.minLength(1), v.maxLength(9)),
+  /** Of each machine. */
+  memoryGiB: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(1_024)), 16),
+  nodes: v.pipe(v.array(NODE), v.minLength(1), v.maxLength(10)),
 });
 
 /** The contents of DIR/cell.json. */

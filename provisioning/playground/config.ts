@@ -6,11 +6,14 @@ import { parseArgs } from 'node:util';
 import { ClusterError } from '../../shared/errors.ts';
 import type { TimingProfile } from '../../shared/model/timing.ts';
 
-/** As many nodes as one machine carries, and ids stay one digit long. */
-export const NODES_MAX = 9;
+/** As many nodes as one machine carries. */
+export const NODES_MAX = 10;
 /** A new playground has so many nodes unless told otherwise: the fewest that can lose one and rebuild. */
 export const NODES_DEFAULT = 3;
 export const PORT_DEFAULT = 8080;
+/** Memory of each simulated machine, GiB, unless told otherwise. */
+export const MEMORY_GIB_DEFAULT = 16;
+const MEMORY_GIB_MAX = 1_024;
 /** Longest path of the directory, bytes: a unix socket's name has 107 (unix(7)), and ours add at most 25. */
 export const DIRECTORY_BYTES_MAX = 80;
 
@@ -22,15 +25,18 @@ export interface PlaygroundOptions {
   readonly nodes: number | null;
   readonly profile: TimingProfile['name'] | null;
   readonly bmc: 'none' | 'all' | null;
+  /** Of each machine; its disk grows in proportion. */
+  readonly memoryGiB: number | null;
 }
 
-export const USAGE = `usage: npm start -- [--nodes N] [--port PORT] [--dir DIRECTORY] [--profile PROFILE] [--bmc none|all]
+export const USAGE = `usage: npm start -- [--nodes N] [--port PORT] [--dir DIRECTORY] [--profile PROFILE] [--bmc none|all] [--memory GIB]
 
   --nodes N          1 to ${NODES_MAX} nodes (default ${NODES_DEFAULT}); more than the directory's fleet has: they join it
   --port PORT        where the coordinator answers, on 127.0.0.1 (default ${PORT_DEFAULT}; 0: any free port)
   --dir DIRECTORY    where everything is kept (default .ves)
   --profile PROFILE  how quickly silence counts as death: fast, standard (default) or soft
   --bmc none|all     whether the nodes' power can be switched from outside (default none)
+  --memory GIB       of each simulated machine (default ${MEMORY_GIB_DEFAULT}); its disk grows with it
 `;
 
 /** Reads the arguments, or `help`. Throws ClusterError `InvalidArguments` with a sentence. */
@@ -47,6 +53,7 @@ export function parseOptions(args: readonly string[], workingDirectory: string):
     nodes: wholeNumber('--nodes', values.nodes, 1, NODES_MAX),
     profile: oneOf('--profile', values.profile, ['fast', 'standard', 'soft']),
     bmc: oneOf('--bmc', values.bmc, ['none', 'all']),
+    memoryGiB: wholeNumber('--memory', values.memory, 2, MEMORY_GIB_MAX),
   };
 }
 
@@ -56,6 +63,7 @@ interface Values {
   readonly dir?: string | undefined;
   readonly profile?: string | undefined;
   readonly bmc?: string | undefined;
+  readonly memory?: string | undefined;
   readonly help?: boolean | undefined;
 }
 
@@ -64,7 +72,7 @@ function readValues(args: readonly string[]): Values {
     return parseArgs({
       args: [...args],
       options: {
-        nodes: { type: 'string' }, port: { type: 'string' }, dir: { type: 'string' }, profile: { type: 'string' }, bmc: { type: 'string' }, help: { type: 'boolean', short: 'h' },
+        nodes: { type: 'string' }, port: { type: 'string' }, dir: { type: 'string' }, profile: { type: 'string' }, bmc: { type: 'string' }, memory: { type: 'string' }, help: { type: 'boolean', short: 'h' },
       },
     }).values;
   } catch (error) {

@@ -19,7 +19,7 @@ import { openLedgerStore } from '../../shared/store/ledger-store.ts';
 import type { LedgerStore } from '../../shared/store/ledger-store.ts';
 import { writeCellFile } from './cell-file.ts';
 import type { CellFile, CellNode } from './cell-file.ts';
-import { NODES_DEFAULT } from './config.ts';
+import { MEMORY_GIB_DEFAULT, NODES_DEFAULT } from './config.ts';
 import type { PlaygroundOptions } from './config.ts';
 import { chance, filesBelow, readText, writeText } from './files.ts';
 import { chooseFreePorts } from './free-ports.ts';
@@ -92,6 +92,7 @@ async function makeCell(layout: Layout, options: PlaygroundOptions): Promise<Cel
   const { peerId } = await loadIdentity(filesBelow(layout.coordinator), chance);
   return {
     version: 1, cell: 'default', clusterUuid: uuid(chance), profile: options.profile ?? 'standard', bmc: options.bmc ?? 'none',
+    memoryGiB: options.memoryGiB ?? MEMORY_GIB_DEFAULT,
     bmcPassword: hexDigits(chance, 32), presharedKey: Buffer.from(chance.bytes(32)).toString('base64'),
     // As AWS writes them: 20 letters and digits, and 40 characters.
     accessKeyId: `AKIA${hexDigits(chance, 16).toUpperCase()}`, secretAccessKey: Buffer.from(chance.bytes(30)).toString('base64'),

@@ -10,11 +10,15 @@
  *
  * Unix sockets are inside of the node and always work. It replaces what streams call (`_read`, `_write` ...) in the
  * prototypes of node:net and node:dgram: so no socket escapes, not even in the turn it is born in.
+ *
+ * Like a card it counts what goes out; nobody pays for that but who asks (nic-words.ts, TRAFFIC_VARIABLE).
  */
 import { Socket as UdpSocket } from 'node:dgram';
+import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { join } from 'node:path';
 import { onLeashMessage } from './leash.ts';
-import { CABLE_VARIABLE } from './nic-words.ts';
+import { CABLE_VARIABLE, TRAFFIC_VARIABLE } from './nic-words.ts';
 
 /** Closed connections that the other side does not know of yet. More than an agent can ever have open. */
 const HIDDEN_MAX = 1_024;
@@ -34,7 +38,7 @@ interface InnerSocket {
   readonly destroyed: boolean;
   _read(size: number): void;
   _write(chunk: unknown, encoding: string, callback: Callback): void;
-  _writev(chunks: readonly unknown[], callback: Callback): void;
+  _writev(chunks: readonly { readonly chunk: unknown }[], callback: Callback): void;
   _final(callback: Callback): void;
   _destroy(error: Error | null, callback: Callback): void;
   connect(...args: unknown[]): unknown;
@@ -56,6 +60,7 @@ const readers = new Set<InnerSocket>();
 /** At most a connect, a read, a write and an end for each socket. */
 let waiting: Waiting[] = [];
 const hidden: Handle[] = [];
+const traffic = { tcpBytes: 0, tcpWrites: 0, udpBytes: 0, udpDatagrams: 0 };
 
 /** Unix sockets have another kind of handle. */
 function isTcp(handle: Handle | null): handle is Handle {
@@ -65,6 +70,12 @@ function isTcp(handle: Handle | null): handle is Handle {
 /** A TCP socket, or one that is about to become one and whose connect waits here. */
 function isSilent(socket: InnerSocket): boolean {
   return !isUp && (isTcp(socket._handle) || waiting.some((each) => each.socket === socket));
+}
+
+function count(socket: InnerSocket, chunks: readonly unknown[]): void {
+  if (!isTcp(socket._handle)) return;
+  traffic.tcpWrites += 1;
+  for (const chunk of chunks) if (chunk instanceof Uint8Array) traffic.tcpBytes += chunk.byteLength;
 }
 
 function hold(socket: InnerSocket, perform: () => void, cancel: () => void = () => undefined): void {
@@ -79,12 +90,18 @@ inner._read = function (size) {
 
 inner._write = function (chunk, encoding, callback) {
   if (isSilent(this)) hold(this, () => real.write.call(this, chunk, encoding, callback), () => callback(cancelled()));
-  else real.write.call(this, chunk, encoding, callback);
+  else {
+    count(this, [chunk]);
+    real.write.call(this, chunk, encoding, callback);
+  }
 };
 
 inner._writev = function (chunks, callback) {
   if (isSilent(this)) hold(this, () => real.writev.call(this, chunks, callback), () => callback(cancelled()));
-  else real.writev.call(this, chunks, callback);
+  else {
+    count(this, chunks.map((each) => each.chunk));
+    real.writev.call(this, chunks, callback);
+  }
 };
 
 inner._final = function (callback) {
@@ -141,6 +158,8 @@ const realUdp = { send: udp.send, emit: udp.emit };
 
 udp.send = function (...args) {
   if (isUp) {
+    traffic.udpDatagrams += 1;
+    if (args[0] instanceof Uint8Array) traffic.udpBytes += args[0].byteLength;
     realUdp.send.apply(this, args);
     return;
   }
@@ -179,3 +198,6 @@ onLeashMessage((message) => {
   if (plugged === false && isUp) pull();
   if (plugged === true && !isUp) plugIn();
 });
+
+const countsDirectory = process.env[TRAFFIC_VARIABLE];
+if (countsDirectory !== undefined) process.on('SIGUSR2', () => writeFileSync(join(countsDirectory, `${process.pid}.json`), JSON.stringify(traffic)));

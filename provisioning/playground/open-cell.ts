@@ -38,7 +38,7 @@ export async function ensurePorts(cell: CellFile, httpPort: number): Promise<voi
   }
 }
 
-function refuseDifferences(layout: Layout, cell: CellFile, { nodes, profile, bmc }: PlaygroundOptions): void {
+function refuseDifferences(layout: Layout, cell: CellFile, { nodes, profile, bmc, memoryGiB }: PlaygroundOptions): void {
   const refuse = (sentence: string): never => {
     throw new ClusterError('CellDiffers', `${sentence}. Leave the option out, or start another fleet in another directory with --dir`, { retryable: false });
   };
@@ -49,6 +49,7 @@ function refuseDifferences(layout: Layout, cell: CellFile, { nodes, profile, bmc
     refuse(`the fleet in ${layout.root} was founded with --profile ${cell.profile}; its ledger decides about that now (PUT /v1/parameters while it runs)`);
   }
   if (bmc !== null && bmc !== cell.bmc) refuse(`the machines in ${layout.root} were built with --bmc ${cell.bmc}`);
+  if (memoryGiB !== null && memoryGiB !== cell.memoryGiB) refuse(`the machines in ${layout.root} were built with --memory ${cell.memoryGiB}`);
 }
 
 /** Builds more machines; the ledger admits them once it is there. */

@@ -2,6 +2,7 @@
  * What is each process told? Its configuration file, in the words of agent/config.ts, agent/keeper/config.ts,
  * agent/room/room-config.ts and coordinator/config.ts.
  */
+import { GIB } from '../../shared/units.ts';
 import { leaseAddress, meshAddress } from './cell-file.ts';
 import type { CellFile, CellNode } from './cell-file.ts';
 import { bmcAddress } from './genesis.ts';
@@ -9,6 +10,8 @@ import type { Layout } from './layout.ts';
 
 /** Who may look into a BMC of the room. */
 const BMC_USER = 'ves';
+/** Disk of a machine for each GiB of its memory: 200 GiB for 16. */
+const DISK_PER_MEMORY = 12.5;
 /** What the user's key acts for. */
 export const ENVIRONMENT = 'playground';
 
@@ -19,7 +22,10 @@ export function roomConfig(layout: Layout, cell: CellFile): unknown {
     nodes: cell.nodes.map(({ id }) => {
       const { data, helperSocket } = layout.node(id);
       const bmc = cell.bmc === 'all' ? { address: bmcAddress(id), username: BMC_USER, password: cell.bmcPassword } : null;
-      return { id, directories: [data, layout.images], helperSocket, bmc };
+      return {
+        id, directories: [data, layout.images], helperSocket, bmc,
+        memoryMiB: cell.memoryGiB * 1024, volumeGroupBytes: cell.memoryGiB * DISK_PER_MEMORY * GIB,
+      };
     }),
   };
 }

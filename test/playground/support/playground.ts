@@ -28,6 +28,7 @@ export interface FleetOptions {
   readonly nodes?: number;
   readonly profile?: 'fast' | 'standard' | 'soft';
   readonly bmc?: 'none' | 'all';
+  readonly memoryGiB?: number;
   /** A directory that a fleet was stopped in; a new one without. */
   readonly directory?: string;
 }
@@ -230,8 +231,8 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
 }
 
 function launch(directory: string, options: FleetOptions): Fleet {
-  const { nodes, profile, bmc } = options;
-  const words = ['--dir', directory, '--port', '0', ...option('--nodes', nodes), ...option('--profile', profile), ...option('--bmc', bmc)];
+  const { nodes, profile, bmc, memoryGiB } = options;
+  const words = ['--dir', directory, '--port', '0', ...option('--nodes', nodes), ...option('--profile', profile), ...option('--bmc', bmc), ...option('--memory', memoryGiB)];
   const child = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
