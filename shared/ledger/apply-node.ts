@@ -3,7 +3,7 @@
  */
 import type { NodeId, VolumeId } from '../ids.ts';
 import { COORDINATORS_MAX, NODES_MAX } from '../model/limits.ts';
-import { PAST_BOOTS_KEPT } from '../model/node.ts';
+import { isLive, PAST_BOOTS_KEPT } from '../model/node.ts';
 import type { FenceProof, NodeRecord } from '../model/node.ts';
 import { TIMING_PROFILES } from '../model/timing.ts';
 import { APPLIED, rejected } from './change.ts';
@@ -69,8 +69,23 @@ export function bootNode(change: Change, command: CommandOf<'bootNode'>): ApplyR
     releaseHeld(change, node.id, proof);
   }
   if (isReinstalled) loseStore(change, node.id);
+  else if (node.bootId !== null) loseMissedWrites(change, node.id);
   taintAll(change, node.id, command.tainted);
   return APPLIED;
+}
+
+/**
+ * A replica that was away while another node wrote is not in sync, whatever its disk believes. This must be in the ledger
+ * before the node connects: DRBD lets a frozen primary go on, with no call of fence-peer, once it meets its rebooted peer
+ * (drbd-8.4 receive_state, "can not thaw IO with an only Consistent peer"), so nobody else would say it. An expansion
+ * that was seen before the restart is too late for the same reason: the version moves on in any case.
+ */
+function loseMissedWrites(change: Change, node: NodeId): void {
+  for (const volume of change.state.volumes.values()) {
+    const { holder, holderBootId } = volume;
+    if (!volume.replicas.includes(node) || holder === null || holderBootId === null || holder === node || !volume.inSync.includes(holder)) continue;
+    if (isLive(change.state.nodes.get(holder), holderBootId)) shrinkOut(change, volume, node, `${node} restarted while ${holder} held it`);
+  }
 }
 
 /** The same boot once more (its agent restarted, or repeats itself): what it says of itself is taken, nothing else changes. */
