@@ -81,7 +81,7 @@ export class Boot {
   async #step(): Promise<boolean> {
     const { log, self, lease } = this.#options;
     const known = log.state().nodes.get(self.node);
-    if (known !== undefined && isSettled(known, self) && this.#isReconciling) return false;
+    if (known !== undefined && isSettled(known, self) && known.storeUuid === this.#options.storeUuid && this.#isReconciling) return false;
     const state = await log.readFresh({ timeoutMs: READ_TIMEOUT_MS });
     const node = state.nodes.get(self.node);
     if (node === undefined) return true;
@@ -89,7 +89,8 @@ export class Boot {
       this.#options.machine.resetNow('this boot was fenced');
       return false;
     }
-    if (node.bootId !== self.bootId) return await this.#attest();
+    // A store that was lost within one boot is told too: its voter is another one now.
+    if (node.bootId !== self.bootId || node.storeUuid !== this.#options.storeUuid) return await this.#attest();
     // Without a lease nothing may be started; the keeper gets one once the ledger knows this boot.
     if (lease.remainingMs() <= 0) return true;
     if (!this.#isReconciling) {

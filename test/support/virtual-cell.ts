@@ -91,7 +91,7 @@ class ProcessWorld implements World {
 interface NodeDisk {
   readonly files: Map<string, string>;
   readonly generations: Map<string, number>;
-  readonly store: MemoryStore;
+  store: MemoryStore;
   keeperCell: KeeperCell | null;
 }
 
@@ -422,6 +422,17 @@ export class VirtualCell {
         this.world.timers.after(200, resolve);
       });
     }
+  }
+
+  /** The node's agent died, and what its ledger store held is gone: the next one begins with an empty store. */
+  loseStore(node: NodeId): void {
+    this.killAgent(node);
+    this.#disk(node).store = new MemoryStore(this.world);
+  }
+
+  /** Voters as the coordinator hears of them. */
+  voters(): readonly string[] {
+    return this.#coordinator.status().voters;
   }
 
   // ---------------------------------------------------------------- what tests do

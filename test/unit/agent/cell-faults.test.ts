@@ -201,4 +201,26 @@ faults('takes a secondary with a failed disk out of the in-sync set', async () =
   });
 });
 
+faults('gives the seat of a voter that is gone for good to another node', async () => {
+  await withInstance({ nodes: 4 }, async (cell) => {
+    assert.is(cell.voters().length, 3);
+    const leaving = cell.nodeIds.find((node) => cell.voters().some((voter) => voter.startsWith(`${node}.`)) && node !== cell.leader());
+    if (leaving === undefined) throw new Error('every voter leads');
+    cell.room.powerOff(leaving);
+    await cell.world.until('three others vote', () => cell.voters().length === 3 && !cell.voters().some((voter) => voter.startsWith(`${leaving}.`)), 180_000);
+  });
+});
+
+faults('lets a member whose store was lost vote again only as a new voter', async () => {
+  await withInstance({ nodes: 3 }, async (cell) => {
+    const node = cell.nodeIds.find((each) => each !== cell.leader());
+    if (node === undefined) throw new Error('every node leads');
+    const old = cell.voters().find((voter) => voter.startsWith(`${node}.`));
+    cell.loseStore(node);
+    cell.startAgent(node);
+    await cell.world.until('it votes under a new name', () => cell.voters().some((voter) => voter.startsWith(`${node}.`) && voter !== old), 180_000);
+    await cell.world.until('the old voter is gone', () => cell.voters().length === 3 && !cell.voters().some((voter) => voter === old), 180_000);
+  });
+});
+
 faults.run();
