@@ -1,3 +1,4 @@
+// deadline: 240 s
 /**
  * Does the weather of fencer-weather.test.ts find the faults that it is there for?
  *
