@@ -6,7 +6,7 @@ import type { Entry, HardState, Snapshot } from '../../shared/ledger/raft/types.
 import { uuid } from '../../shared/random.ts';
 import type { World } from '../../shared/world.ts';
 
-/** How long one write takes. */
+/** How long one write takes, unless something else is said. */
 const WRITE_MS = 2;
 
 /** A store in memory. */
@@ -17,6 +17,8 @@ export class MemoryStore implements LedgerStore {
   snapshot: Snapshot | null = null;
   entries: Entry[] = [];
   saves = 0;
+  /** How long writes that begin now take, ms. */
+  writeMs = WRITE_MS;
 
   constructor(world: World) {
     this.#world = world;
@@ -30,9 +32,35 @@ export class MemoryStore implements LedgerStore {
 
   async save(batch: LedgerSave): Promise<void> {
     this.saves += 1;
-    await new Promise<void>((resolve) => {
-      this.#world.timers.after(WRITE_MS, resolve);
+    await this.#written();
+    this.#apply(batch);
+  }
+
+  /** The store as one process has it: what that process was writing when it died is on the disk or not, and nothing of it comes later. */
+  forProcess(isAlive: () => boolean): LedgerStore {
+    return {
+      storeUuid: this.storeUuid,
+      loaded: this.loaded,
+      save: async (batch) => {
+        if (!isAlive()) return await new Promise<never>(() => undefined);
+        this.saves += 1;
+        const isEarly = this.#world.chance.next() < 0.5;
+        if (isEarly) this.#apply(batch);
+        await this.#written();
+        if (!isAlive()) return await new Promise<never>(() => undefined);
+        if (!isEarly) this.#apply(batch);
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #written(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#world.timers.after(this.writeMs, resolve);
     });
+  }
+
+  #apply(batch: LedgerSave): void {
     if (batch.snapshot !== undefined) {
       const { index } = batch.snapshot;
       this.snapshot = batch.snapshot;

@@ -36,7 +36,7 @@ import type { KeeperCell, KeeperToAgent } from '../../shared/wire/keeper.ts';
 import type { Sealer } from '../../shared/wire/lease.ts';
 import type { Chance, Datagrams, Files, HelperCall, LogFact, NodeWorld, Runner, Timer, World } from '../../shared/world.ts';
 import { MemoryStore } from './memory-store.ts';
-import { VirtualNetwork } from './virtual-mesh.ts';
+import { delaysOf, VirtualNetwork } from './virtual-mesh.ts';
 import { VirtualWorld } from './virtual-world.ts';
 
 const CLUSTER = '11111111-2222-4333-8444-555555555555';
@@ -76,6 +76,11 @@ class ProcessWorld implements World {
     },
   };
 
+  /** For what a process asks of the machine: once it is dead it asks nothing more, and never hears of what it asked. */
+  async ask<Value>(work: () => Promise<Value>): Promise<Value> {
+    return this.isDead ? await new Promise<never>(() => undefined) : await this.alive(work());
+  }
+
   /** A promise that a dead process never hears of. */
   alive<Value>(promise: Promise<Value>): Promise<Value> {
     return new Promise((resolve, reject) => {
@@ -97,6 +102,8 @@ interface NodeDisk {
 
 interface RunningNode {
   readonly bootId: string;
+  /** Helper programs that wait for the agent's answer; they ask the next agent when it dies. */
+  readonly waitingHelpers: Set<() => void>;
   agentWorld: ProcessWorld | null;
   keeperWorld: ProcessWorld | null;
   agent: Agent | null;
@@ -111,6 +118,8 @@ export interface VirtualCellOptions {
   readonly seed?: number;
   readonly hasBmc?: boolean;
   readonly parameters?: Partial<CellParameters>;
+  /** Told every ledger as it starts: each member's, and each again after a restart of its process. */
+  readonly onLedger?: (member: MemberId, ledger: LedgerNode) => void;
 }
 
 /** A cell with a coordinator that only asks. */
@@ -120,7 +129,7 @@ export class VirtualCell {
   readonly drbd: { room: DrbdRoom | null } = { room: null };
   readonly events: RoomEvent[] = [];
   readonly nodeIds: readonly NodeId[];
-  readonly #network: VirtualNetwork;
+  readonly network: VirtualNetwork;
   readonly #datagramHandlers = new Map<string, (bytes: Uint8Array, from: string) => void>();
   readonly #meshCut = new Set<string>();
   readonly #disks = new Map<NodeId, NodeDisk>();
@@ -128,11 +137,14 @@ export class VirtualCell {
   readonly #coordinatorMesh;
   readonly #coordinator: LedgerNode;
   readonly #options: VirtualCellOptions;
+  /** Every ledger of the cell that was started, with its member, as it starts. For checkers. */
+  readonly #onLedger: (member: MemberId, ledger: LedgerNode) => void;
 
   constructor(options: VirtualCellOptions) {
     this.#options = options;
+    this.#onLedger = options.onLedger ?? (() => undefined);
     this.world = new VirtualWorld(options.seed ?? 1);
-    this.#network = new VirtualNetwork(this.world);
+    this.network = new VirtualNetwork(this.world);
     this.nodeIds = Array.from({ length: options.nodes }, (_, at) => parseNodeId(`node-${at + 1}`));
     const state = this.#found();
     this.room = new Room(this.world, roomConfig(options.nodes, options.hasBmc === true ? { bmcPassword: 'secret' } : {}), {
@@ -146,7 +158,7 @@ export class VirtualCell {
       return this.drbd.room;
     });
     const store = new MemoryStore(this.world);
-    this.#coordinatorMesh = this.#network.join(COORDINATOR);
+    this.#coordinatorMesh = this.network.join(COORDINATOR);
     if (options.nodes === 2) this.#foundStore(store, state, this.#voters(state));
     this.#coordinator = new LedgerNode({
       self: COORDINATOR, world: this.world, mesh: this.#coordinatorMesh, store: this.#coordinatorStore ?? store, profile: TIMING_PROFILES.standard, seeds: () => this.nodeIds,
@@ -154,6 +166,7 @@ export class VirtualCell {
         throw error instanceof Error ? error : new Error(String(error));
       },
     }, emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS));
+    this.#onLedger(COORDINATOR, this.#coordinator);
     this.#coordinator.start();
     this.room.start();
   }
@@ -223,15 +236,16 @@ export class VirtualCell {
   #cutMesh(node: NodeId, isCut: boolean): void {
     if (isCut) {
       this.#meshCut.add(node);
-      this.#network.cut(node);
+      this.network.cut(node);
     } else {
       this.#meshCut.delete(node);
-      if (this.#running.get(node)?.agent !== null) this.#network.heal(node);
+      const running = this.#running.get(node);
+      if (running !== undefined && running.agent !== null) this.network.heal(node);
     }
   }
 
   #boot(node: NodeId, bootId: string): void {
-    this.#running.set(node, { bootId, agentWorld: null, keeperWorld: null, agent: null, keeper: null, agentHears: null, agentClosed: null, helper: null });
+    this.#running.set(node, { bootId, waitingHelpers: new Set(), agentWorld: null, keeperWorld: null, agent: null, keeper: null, agentHears: null, agentClosed: null, helper: null });
     this.startKeeper(node);
     this.startAgent(node);
   }
@@ -244,7 +258,9 @@ export class VirtualCell {
     running.agent = null;
     running.helper = null;
     running.agentHears = null;
-    this.#network.cut(node);
+    running.agentClosed = null;
+    for (const retry of [...running.waitingHelpers]) retry();
+    this.network.cut(node);
     this.#datagramHandlers.delete(this.#leaseAddress(node));
     running.keeper?.agentGone();
   }
@@ -290,24 +306,30 @@ export class VirtualCell {
     const disk = this.#disk(node);
     const bootId = parseBootId(running.bootId);
     const runner = this.#runner(node, running.bootId, process);
-    const files = memoryFiles(disk.files);
+    const files = memoryFiles(disk.files, process);
     const world: NodeWorld = {
       clock: process.clock, chance: process.chance, timers: process.timers, log: process.log, runner, files,
-      machine: { bootId, resetNow: () => this.room.resetNow(node, running.bootId) },
+      machine: {
+        bootId,
+        resetNow: () => {
+          if (!process.isDead) this.room.resetNow(node, running.bootId);
+        },
+      },
       helpers: {
         serve: (answer) => {
           running.helper = answer;
         },
       },
     };
-    const mesh = this.#network.join(node);
-    if (this.#meshCut.has(node)) this.#network.cut(node);
+    const mesh = this.network.join(node, () => !process.isDead);
+    if (this.#meshCut.has(node)) this.network.cut(node);
     const ledger = new LedgerNode({
-      self: node, world, mesh, store: disk.store, profile: TIMING_PROFILES.standard, seeds: () => this.nodeIds,
+      self: node, world, mesh, store: disk.store.forProcess(() => !process.isDead), profile: TIMING_PROFILES.standard, seeds: () => this.nodeIds,
       onFatal: (error) => {
         if (!process.isDead) throw error instanceof Error ? error : new Error(String(error));
       },
     }, emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS));
+    this.#onLedger(node, ledger);
     const lvm = new Lvm(runner, 'vg0');
     const xen = new Xen({ runner, files, bootId, ...XEN_DEFAULTS });
     const drbd = new Drbd(runner, process.timers, process.log);
@@ -315,7 +337,7 @@ export class VirtualCell {
     drbd.start();
     running.agent = startAgent({
       self: { node, bootId }, world, wallMs: () => Date.parse(world.clock.wallTime()), ledger, storeUuid: disk.store.storeUuid,
-      mesh: Object.assign(mesh, { setVoters: () => undefined }), seeds: [], generations: memoryGenerations(disk.generations),
+      mesh: Object.assign(mesh, { setVoters: () => undefined }), seeds: [], generations: memoryGenerations(disk.generations, process),
       replicas: createReplicas({ drbd, lvm, images, files }), domains: xen, host: createHost(xen, lvm, () => Promise.resolve(0)),
       power: new Power(runner, (other) => this.#bmcOf(other)),
       datagrams: this.#datagrams(this.#leaseAddress(node), node, process), sealer: sealer(node),
@@ -343,7 +365,7 @@ export class VirtualCell {
 
   #runner(node: NodeId, bootId: string, process: ProcessWorld): Runner {
     return {
-      run: (argv, options) => process.alive(this.room.run(node, bootId, argv, options.stdin ?? '')),
+      run: (argv, options) => process.ask(async () => await this.room.run(node, bootId, argv, options.stdin ?? '')),
       stream: (argv, reader) => this.room.stream(node, bootId, argv, {
         onLine: (line) => {
           if (!process.isDead) reader.onLine(line);
@@ -361,10 +383,12 @@ export class VirtualCell {
       send: (to, bytes) => {
         if (process.isDead || this.#meshCut.has(node)) return;
         const owner = this.nodeIds.find((id) => this.#leaseAddress(id) === to || `keeper-${id}` === to);
-        this.world.timers.after(1, () => {
-          if (owner === undefined || this.#meshCut.has(owner)) return;
-          this.#datagramHandlers.get(to)?.(bytes, address);
-        });
+        for (const delayMs of delaysOf(this.network.weather, this.world.chance)) {
+          this.world.timers.after(delayMs, () => {
+            if (owner === undefined || this.#meshCut.has(owner) || this.network.isPairCut(node, owner)) return;
+            this.#datagramHandlers.get(to)?.(bytes, address);
+          });
+        }
       },
       onReceive: (handler) => {
         this.#datagramHandlers.set(address, (bytes, from) => {
@@ -417,7 +441,10 @@ export class VirtualCell {
       const running = this.#running.get(node);
       if (running === undefined || running.bootId !== bootId) return await new Promise<number>(() => undefined);
       const { helper, agentWorld } = running;
-      if (helper !== null && agentWorld !== null) return await helper({ event, resource });
+      const exitCode = helper === null || agentWorld === null ? null : await askAgent(running, helper, { event, resource });
+      if (exitCode !== null) return exitCode;
+      // Events that only inform wait for nobody (agent/room/helper.ts).
+      if (event !== 'fence-peer' && event !== 'local-io-error') return 0;
       await new Promise<void>((resolve) => {
         this.world.timers.after(200, resolve);
       });
@@ -456,6 +483,13 @@ export class VirtualCell {
   }
 
   async run(count = 1): Promise<readonly InstanceId[]> {
+    const answer = await this.finish(this.askToRun(count));
+    if (answer.kind !== 'created') throw new Error(JSON.stringify(answer));
+    return answer.instances;
+  }
+
+  /** RunInstances as a user asks for it. Settles as virtual time goes on. */
+  async askToRun(count: number): Promise<IntentAnswer> {
     const hex = (): string => hexDigits(this.world.chance, 17);
     const intent: RunInstancesIntent = {
       kind: 'runInstances', reservation: parseReservationId(`r-${hex()}`), environment: 'default', clientToken: null, requestHash: 'hash', image: IMAGE, type: 't1.micro',
@@ -464,9 +498,23 @@ export class VirtualCell {
     };
     const leader = this.leader();
     if (leader === null) throw new Error('no leader');
-    const answer = (await this.finish(this.#coordinatorMesh.request(leader, 'intent', intent, { timeoutMs: 10_000 }))) as IntentAnswer;
-    if (answer.kind !== 'created') throw new Error(JSON.stringify(answer));
-    return answer.instances;
+    return (await this.#coordinatorMesh.request(leader, 'intent', intent, { timeoutMs: 10_000 })) as IntentAnswer;
+  }
+
+  /** Any other request of a user. Settles as virtual time goes on. */
+  async ask(command: Command): Promise<Proposed> {
+    return await this.#coordinator.propose(command, { timeoutMs: 10_000, appliedHere: true });
+  }
+
+  /** Which processes of a node run now. */
+  processes(node: NodeId): { readonly agent: boolean; readonly keeper: boolean } {
+    const running = this.#running.get(node);
+    return { agent: running !== undefined && running.agent !== null, keeper: running !== undefined && running.keeper !== null };
+  }
+
+  /** How long the ledger's writes of a node take from now on, ms. */
+  setWriteMs(node: NodeId, writeMs: number): void {
+    this.#disk(node).store.writeMs = writeMs;
   }
 
   async propose(command: Command): Promise<Proposed> {
@@ -493,6 +541,23 @@ export class VirtualCell {
   }
 }
 
+/** The agent's answer, null when it died before it answered. */
+function askAgent(running: RunningNode, helper: (call: HelperCall) => Promise<number>, call: HelperCall): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    const died = (): void => {
+      running.waitingHelpers.delete(died);
+      resolve(null);
+    };
+    running.waitingHelpers.add(died);
+    helper(call).then((exitCode) => {
+      if (running.waitingHelpers.delete(died)) resolve(exitCode);
+    }, (error: unknown) => {
+      running.waitingHelpers.delete(died);
+      reject(error instanceof Error ? error : new Error(String(error)));
+    });
+  });
+}
+
 function sealer(self: NodeId): Sealer {
   return {
     seal: (_to, bytes) => new TextEncoder().encode(JSON.stringify({ from: self, bytes: [...bytes] })),
@@ -503,20 +568,20 @@ function sealer(self: NodeId): Sealer {
   };
 }
 
-function memoryFiles(files: Map<string, string>): Files {
+function memoryFiles(files: Map<string, string>, process: ProcessWorld): Files {
   const absolute = (path: string): string => `/node/${path}`;
   return {
-    read: (path) => Promise.resolve(files.get(absolute(path)) ?? null),
-    writeDurably: (path, text) => Promise.resolve(void files.set(absolute(path), text)),
-    remove: (path) => Promise.resolve(void files.delete(absolute(path))),
-    list: (path) => Promise.resolve([...files.keys()].filter((name) => name.startsWith(`${absolute(path)}/`)).map((name) => name.slice(absolute(path).length + 1))),
+    read: (path) => process.ask(() => Promise.resolve(files.get(absolute(path)) ?? null)),
+    writeDurably: (path, text) => process.ask(() => Promise.resolve(void files.set(absolute(path), text))),
+    remove: (path) => process.ask(() => Promise.resolve(void files.delete(absolute(path)))),
+    list: (path) => process.ask(() => Promise.resolve([...files.keys()].filter((name) => name.startsWith(`${absolute(path)}/`)).map((name) => name.slice(absolute(path).length + 1)))),
     absolute,
   };
 }
 
-function memoryGenerations(generations: Map<string, number>): { seen(target: string): number; raise(target: string, generation: number): Promise<void> } {
+function memoryGenerations(generations: Map<string, number>, process: ProcessWorld): { seen(target: string): number; raise(target: string, generation: number): Promise<void> } {
   return {
     seen: (target) => generations.get(target) ?? 0,
-    raise: (target, generation) => Promise.resolve(void generations.set(target, Math.max(generation, generations.get(target) ?? 0))),
+    raise: (target, generation) => process.ask(() => Promise.resolve(void generations.set(target, Math.max(generation, generations.get(target) ?? 0)))),
   };
 }

@@ -1,26 +1,45 @@
 /**
- * How do members of a test speak to each other? A mesh in memory, in virtual time, whose links can be cut.
+ * How do members of a test speak to each other? A mesh in memory, in virtual time, whose links can be cut, slow and lossy.
+ *
+ * As on the real mesh, messages of one pair arrive in order or not at all, requests overtake each other, and a member
+ * whose process is dead neither sends nor hears, whatever it had under way.
  */
 import { ClusterError } from '../../shared/errors.ts';
 import type { MemberId } from '../../shared/ids.ts';
 import type { Channel, Member, Mesh, Topic } from '../../shared/wire/mesh.ts';
-import type { World } from '../../shared/world.ts';
+import type { Chance, World } from '../../shared/world.ts';
 
-/** How long a message takes. */
+/** How long a message takes in fine weather. */
 const DELAY_MS = 1;
+
+/** How the network behaves. Shares are probabilities from 0 to 1, for each message. */
+export interface NetworkWeather {
+  readonly lossShare: number;
+  readonly duplicateShare: number;
+  /** A message takes up to this much longer than the shortest time, ms. */
+  readonly jitterMs: number;
+}
+
+export const FINE: NetworkWeather = { lossShare: 0, duplicateShare: 0, jitterMs: 0 };
 
 /** All members of one test. */
 export class VirtualNetwork {
+  /** May be changed at any time; holds for messages that are sent from then on. */
+  weather: NetworkWeather = FINE;
   readonly #world: World;
   readonly #meshes = new Map<MemberId, VirtualMesh>();
   readonly #down = new Set<MemberId>();
+  readonly #cutPairs = new Set<string>();
+  /** When the last message of a pair arrives: later ones do not overtake it. */
+  readonly #lastArrivalMs = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
   }
 
-  join(self: MemberId): VirtualMesh {
-    const mesh = new VirtualMesh(self, this, this.#world);
+  /** `isAlive` is false once the member's process is dead. */
+  join(self: MemberId, isAlive: () => boolean = () => true): VirtualMesh {
+    const mesh = new VirtualMesh(self, this, this.#world, isAlive);
     this.#meshes.set(self, mesh);
     this.#down.delete(self);
     for (const other of this.#meshes.keys()) if (other !== self && this.connected(self, other)) this.tell(self, other, true);
@@ -38,21 +57,46 @@ export class VirtualNetwork {
     for (const other of this.#meshes.keys()) if (other !== member && this.connected(member, other)) this.tell(member, other, true);
   }
 
-  connected(a: MemberId, b: MemberId): boolean {
-    return this.#meshes.has(a) && this.#meshes.has(b) && !this.#down.has(a) && !this.#down.has(b);
+  /** Cuts two members off from each other only. */
+  cutPair(a: MemberId, b: MemberId): void {
+    this.#cutPairs.add(pairOf(a, b));
+    this.tell(a, b, false);
   }
 
-  /** Delivers a copy, as a wire would, unless the link is cut meanwhile. */
-  carry(from: MemberId, to: MemberId, value: unknown, deliver: (mesh: VirtualMesh, copy: unknown) => void): void {
+  healPair(a: MemberId, b: MemberId): void {
+    if (this.#cutPairs.delete(pairOf(a, b)) && this.connected(a, b)) this.tell(a, b, true);
+  }
+
+  isPairCut(a: MemberId, b: MemberId): boolean {
+    return this.#cutPairs.has(pairOf(a, b));
+  }
+
+  connected(a: MemberId, b: MemberId): boolean {
+    return this.#meshes.has(a) && this.#meshes.has(b) && !this.#down.has(a) && !this.#down.has(b) && !this.#cutPairs.has(pairOf(a, b));
+  }
+
+  /** Delivers a copy, as a wire would, unless the link is cut meanwhile. `isOrdered`: on the pair's one stream. */
+  carry(from: VirtualMesh, to: MemberId, value: unknown, isOrdered: boolean, deliver: (mesh: VirtualMesh, copy: unknown) => void): void {
+    if (!from.isAlive() || this.#meshes.get(from.self) !== from) return;
     const copy: unknown = value === undefined ? undefined : JSON.parse(JSON.stringify(value));
     const target = this.#meshes.get(to);
-    this.#world.timers.after(DELAY_MS, () => {
-      if (target !== undefined && this.#meshes.get(to) === target && this.connected(from, to)) deliver(target, copy);
-    });
+    for (const delayMs of delaysOf(this.weather, this.#world.chance)) {
+      this.#world.timers.after(isOrdered ? this.#inOrder(from.self, to, delayMs) : delayMs, () => {
+        if (target !== undefined && this.#meshes.get(to) === target && target.isAlive() && this.connected(from.self, to)) deliver(target, copy);
+      });
+    }
   }
 
   others(self: MemberId): readonly MemberId[] {
     return [...this.#meshes.keys()].filter((member) => member !== self);
+  }
+
+  #inOrder(from: MemberId, to: MemberId, delayMs: number): number {
+    const key = `${from} ${to}`;
+    const nowMs = this.#world.clock.nowMs();
+    const arrivesAtMs = Math.max(nowMs + delayMs, this.#lastArrivalMs.get(key) ?? 0);
+    this.#lastArrivalMs.set(key, arrivesAtMs);
+    return arrivesAtMs - nowMs;
   }
 
   private tell(a: MemberId, b: MemberId, connected: boolean): void {
@@ -61,9 +105,22 @@ export class VirtualNetwork {
   }
 }
 
+/** After how long each copy of a message arrives, ms: none when it is lost, two when it is doubled. */
+export function delaysOf(weather: NetworkWeather, chance: Chance): readonly number[] {
+  if (weather === FINE) return [DELAY_MS];
+  const delay = (): number => DELAY_MS + weather.jitterMs * chance.next() ** 3;
+  if (chance.next() < weather.lossShare) return [];
+  return chance.next() < weather.duplicateShare ? [delay(), delay()] : [delay()];
+}
+
+function pairOf(a: MemberId, b: MemberId): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`;
+}
+
 /** One member's mesh. */
 export class VirtualMesh implements Mesh {
   readonly self: MemberId;
+  readonly isAlive: () => boolean;
   readonly #network: VirtualNetwork;
   readonly #world: World;
   readonly #channels = new Map<Channel, (from: MemberId, message: unknown) => void>();
@@ -71,8 +128,9 @@ export class VirtualMesh implements Mesh {
   readonly #topics = new Map<Topic, (from: MemberId, message: unknown) => void>();
   readonly #connectionListeners: ((member: MemberId, connected: boolean) => void)[] = [];
 
-  constructor(self: MemberId, network: VirtualNetwork, world: World) {
+  constructor(self: MemberId, network: VirtualNetwork, world: World, isAlive: () => boolean) {
     this.self = self;
+    this.isAlive = isAlive;
     this.#network = network;
     this.#world = world;
   }
@@ -83,7 +141,7 @@ export class VirtualMesh implements Mesh {
 
   send(to: MemberId, channel: Channel, message: unknown): boolean {
     if (!this.#network.connected(this.self, to)) return false;
-    this.#network.carry(this.self, to, message, (mesh, copy) => mesh.#channels.get(channel)?.(this.self, copy));
+    this.#network.carry(this, to, message, true, (mesh, copy) => mesh.#channels.get(channel)?.(this.self, copy));
     return true;
   }
 
@@ -94,18 +152,24 @@ export class VirtualMesh implements Mesh {
   request(to: MemberId, method: string, body: unknown, options: { readonly timeoutMs: number }): Promise<unknown> {
     if (!this.#network.connected(this.self, to)) return Promise.reject(new ClusterError('PeerUnreachable', `${to} is not connected`, { retryable: true }));
     return new Promise((resolve, reject) => {
-      const timer = this.#world.timers.after(options.timeoutMs, () => reject(new ClusterError('PeerTimeout', `${to} did not answer ${method}`, { retryable: true })));
+      const timer = this.#world.timers.after(options.timeoutMs, () => {
+        if (this.isAlive()) reject(new ClusterError('PeerTimeout', `${to} did not answer ${method}`, { retryable: true }));
+      });
       const settle = (isOk: boolean, value: unknown): void => {
         timer.cancel();
         if (isOk) resolve(value);
         else reject(value instanceof Error ? value : new Error(String(value)));
       };
-      this.#network.carry(this.self, to, body, (mesh, copy) => {
+      this.#network.carry(this, to, body, false, (mesh, copy) => {
         const handler = mesh.#methods.get(method);
         const answer = handler === undefined ? Promise.reject(new ClusterError('UnknownMethod', method, { retryable: false })) : handler(this.self, copy);
         answer.then(
-          (value) => this.#network.carry(to, this.self, value ?? null, (_mesh, back) => settle(true, back)),
-          (error: unknown) => this.#network.carry(to, this.self, null, () => settle(false, error)),
+          (value) => this.#network.carry(mesh, this.self, value ?? null, false, (back, result) => {
+            if (back === this) settle(true, result);
+          }),
+          (error: unknown) => this.#network.carry(mesh, this.self, null, false, (back) => {
+            if (back === this) settle(false, error);
+          }),
         );
       });
     });
@@ -117,7 +181,7 @@ export class VirtualMesh implements Mesh {
 
   publish(topic: Topic, message: unknown): Promise<boolean> {
     for (const other of this.#network.others(this.self)) {
-      this.#network.carry(this.self, other, message, (mesh, copy) => mesh.#topics.get(topic)?.(this.self, copy));
+      this.#network.carry(this, other, message, false, (mesh, copy) => mesh.#topics.get(topic)?.(this.self, copy));
     }
     return Promise.resolve(this.#network.others(this.self).length > 0);
   }
@@ -135,6 +199,7 @@ export class VirtualMesh implements Mesh {
   }
 
   connectionChanged(member: MemberId, connected: boolean): void {
+    if (!this.isAlive()) return;
     for (const listener of this.#connectionListeners) listener(member, connected);
   }
 

@@ -11,6 +11,9 @@ interface Pending {
   isCancelled: boolean;
 }
 
+/** More timers than this within one instant are an endless loop: a busy cell has some hundred. */
+const EVENTS_PER_INSTANT_MAX = 200_000;
+
 /** A world in virtual time. Microtasks run between timers, so promises settle as they would. */
 export class VirtualWorld implements World {
   readonly facts: LogFact[] = [];
@@ -18,6 +21,8 @@ export class VirtualWorld implements World {
   readonly #pending: Pending[] = [];
   #nowMs = 0;
   #order = 0;
+  #instantMs = -1;
+  #eventsInInstant = 0;
 
   constructor(seed: number) {
     this.chance = seededChance(seed);
@@ -31,7 +36,7 @@ export class VirtualWorld implements World {
   readonly timers = {
     after: (delayMs: number, run: () => void): Timer => {
       const pending: Pending = { atMs: this.#nowMs + Math.max(0, delayMs), order: (this.#order += 1), run, isCancelled: false };
-      this.#pending.push(pending);
+      this.#add(pending);
       return {
         cancel: () => {
           pending.isCancelled = true;
@@ -50,6 +55,7 @@ export class VirtualWorld implements World {
       const next = this.#takeNext(untilMs);
       if (next === null) break;
       this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      this.#guard();
       next.run();
       await settle();
     }
@@ -67,21 +73,62 @@ export class VirtualWorld implements World {
     return this.#nowMs - fromMs;
   }
 
-  #takeNext(untilMs: number): Pending | null {
-    let best = -1;
-    for (let at = this.#pending.length - 1; at >= 0; at -= 1) {
-      const pending = this.#pending[at];
-      if (pending === undefined || pending.isCancelled) {
-        this.#pending.splice(at, 1);
-        if (best > at) best -= 1;
-        continue;
-      }
-      const known = this.#pending[best];
-      const isBetter = known === undefined || pending.atMs < known.atMs || (pending.atMs === known.atMs && pending.order < known.order);
-      if (pending.atMs <= untilMs && isBetter) best = at;
+  /** Stops a world in which something runs again and again and time stands still: without this a test would spin for ever. */
+  #guard(): void {
+    if (this.#nowMs !== this.#instantMs) {
+      this.#instantMs = this.#nowMs;
+      this.#eventsInInstant = 0;
     }
-    return best < 0 ? null : (this.#pending.splice(best, 1)[0] ?? null);
+    this.#eventsInInstant += 1;
+    if (this.#eventsInInstant > EVENTS_PER_INSTANT_MAX) throw new Error(`${EVENTS_PER_INSTANT_MAX} events at ${this.#nowMs} ms of virtual time, and time does not move: something waits for 0 ms in a circle`);
   }
+
+  #takeNext(untilMs: number): Pending | null {
+    for (;;) {
+      const first = this.#pending[0];
+      if (first === undefined || (!first.isCancelled && first.atMs > untilMs)) return null;
+      this.#removeFirst();
+      if (!first.isCancelled) return first;
+    }
+  }
+
+  // A binary heap: the earliest first, and of one instant the oldest.
+
+  #add(pending: Pending): void {
+    const heap = this.#pending;
+    let at = heap.length;
+    heap.push(pending);
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      const parent = heap[above];
+      if (parent === undefined || !isBefore(pending, parent)) break;
+      heap[at] = parent;
+      at = above;
+    }
+    heap[at] = pending;
+  }
+
+  #removeFirst(): void {
+    const heap = this.#pending;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      const left = heap[2 * at + 1];
+      const right = heap[2 * at + 2];
+      if (left === undefined) break;
+      const isRight = right !== undefined && isBefore(right, left);
+      const least = isRight ? right : left;
+      if (!isBefore(least, last)) break;
+      heap[at] = least;
+      at = 2 * at + (isRight ? 2 : 1);
+    }
+    heap[at] = last;
+  }
+}
+
+function isBefore(left: Pending, right: Pending): boolean {
+  return left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order);
 }
 
 /** Lets everything that waits for microtasks go on. */
