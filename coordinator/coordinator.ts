@@ -3,8 +3,7 @@
  */
 import { Hono } from 'hono';
 import { assert } from '../shared/errors.ts';
-import { memberOfVoter } from '../shared/ids.ts';
-import type { MemberId } from '../shared/ids.ts';
+import { followMembers, membersOf } from '../shared/ledger/node/follow-members.ts';
 import { LedgerNode } from '../shared/ledger/node/ledger-node.ts';
 import type { LedgerStore } from '../shared/ledger/node/ports.ts';
 import { DEFAULT_PARAMETERS, emptyCell } from '../shared/model/cell.ts';
@@ -57,7 +56,7 @@ export async function startCoordinator(config: CoordinatorConfig, world: World, 
     opened.push(async () => await mesh.stop());
     const ledger = createLedger(config, world, mesh, store, onFatal);
     opened.push(() => Promise.resolve(ledger.stop()));
-    followMembers(config, projection, ledger, mesh);
+    followMembers(ledger, mesh, () => lastKnownMembers(config, projection));
     projection.follow(ledger);
     const fleet = createFleetPort({ clock: world.clock, mesh, status: () => ledger.status(), projection });
     const ports: RestPorts = {
@@ -113,33 +112,8 @@ function createLedger(config: CoordinatorConfig, world: World, mesh: Libp2pMesh,
   );
 }
 
-/**
- * Keeps the mesh's admitted members in step with the ledger. Until the ledger was heard, those of the last run and of
- * the configuration are admitted too.
- */
-function followMembers(config: CoordinatorConfig, projection: Projection, ledger: LedgerNode, mesh: Libp2pMesh): void {
-  let told = '';
-  const follow = (): void => {
-    const current = membersOf(ledger.state());
-    const copied = projection.copiedState();
-    const members = current.length > 0 ? current : [...new Map([...config.seeds, ...(copied === null ? [] : membersOf(copied))].map((member) => [member.id, member])).values()];
-    const text = JSON.stringify(members);
-    if (text === told) return;
-    told = text;
-    mesh.setMembers(members);
-  };
-  ledger.subscribe((entry) => {
-    // Only these commands change who belongs; everything else is too frequent to look.
-    const kind = entry?.data.command.kind;
-    if (entry === null || kind === 'admitNode' || kind === 'admitCoordinator' || kind === 'removeNode') follow();
-  });
-  ledger.onStatus((status) => mesh.setVoters(status.voters.map((voter): MemberId => memberOfVoter(voter))));
-  follow();
-}
-
-function membersOf(state: ReturnType<LedgerNode['state']>): readonly Member[] {
-  return [
-    ...[...state.nodes.values()].filter((node) => node.phase !== 'removed').map((node) => ({ id: node.id, peerId: node.peerId, address: node.meshAddress })),
-    ...[...state.coordinators.values()].map((coordinator) => ({ id: coordinator.id, peerId: coordinator.peerId, address: coordinator.meshAddress })),
-  ];
+/** Until the ledger was heard, those of the last run and of the configuration are admitted. */
+function lastKnownMembers(config: CoordinatorConfig, projection: Projection): readonly Member[] {
+  const copied = projection.copiedState();
+  return [...new Map([...config.seeds, ...(copied === null ? [] : membersOf(copied))].map((member) => [member.id, member])).values()];
 }

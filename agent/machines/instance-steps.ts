@@ -9,7 +9,8 @@
  */
 import type { InstanceRecord } from '../../shared/model/instance.ts';
 import type { CellState } from '../../shared/model/cell.ts';
-import type { Observed, ObservedDomain, Self } from './observed.ts';
+import type { ObservedDomain } from '../../shared/model/domain.ts';
+import type { Observed, Self } from './observed.ts';
 
 export type InstanceStep =
   | { readonly kind: 'createDomain' }

@@ -2,6 +2,7 @@
  * What does a node see of itself? Its domains and its replicas, as the programs told, in the words that decisions need.
  */
 import type { BootId, InstanceId, NodeId, VolumeId } from '../../shared/ids.ts';
+import type { ObservedDomain } from '../../shared/model/domain.ts';
 
 /** A replica's logical volume. `formed`: its DRBD metadata was made for this membership (tag `ves.formed`). */
 export interface ObservedReplica {
@@ -28,17 +29,6 @@ export interface ObservedResource {
   readonly replication: string | null;
   readonly outOfSyncBytes: number;
   readonly syncPercent: number | null;
-}
-
-/** A Xen domain whose name is an instance id. */
-export interface ObservedDomain {
-  readonly instance: InstanceId;
-  readonly domainId: number;
-  /** `building`: neither paused by us nor complete; `gone`: a zombie that only waits for its I/O. */
-  readonly state: 'running' | 'paused' | 'shutdown' | 'crashed' | 'building' | 'gone';
-  /** The tag that the agent wrote when it created the domain; null: none. */
-  readonly generation: number | null;
-  readonly bootId: BootId | null;
 }
 
 /** Everything about this node that decisions look at. */

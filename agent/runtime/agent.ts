@@ -1,8 +1,9 @@
 /**
  * How is an agent put together? Every part of it, wired over ports: the same in the simulator, the playground and on a node.
  */
-import { memberOfVoter } from '../../shared/ids.ts';
 import type { NodeId } from '../../shared/ids.ts';
+import { followMembers } from '../../shared/ledger/node/follow-members.ts';
+import type { VoterMesh } from '../../shared/ledger/node/follow-members.ts';
 import type { LedgerNode } from '../../shared/ledger/node/ledger-node.ts';
 import type { CellState } from '../../shared/model/cell.ts';
 import { TIMING_PROFILES } from '../../shared/model/timing.ts';
@@ -33,7 +34,7 @@ export interface AgentPorts {
   readonly wallMs: () => number;
   readonly ledger: LedgerNode;
   readonly storeUuid: string;
-  readonly mesh: Mesh & { setVoters(voters: readonly Member['id'][]): void };
+  readonly mesh: VoterMesh;
   /** Members that are admitted before the ledger is known. */
   readonly seeds: readonly Member[];
   readonly datagrams: Datagrams;
@@ -60,7 +61,7 @@ const VOLUME_STATE_TIMEOUT_MS = 2_000;
 /** Starts an agent: from here on it acts by itself. */
 export function startAgent(ports: AgentPorts): Agent {
   const { self, world, ledger, mesh } = ports;
-  followMembers(ports);
+  followMembers(ledger, mesh, () => ports.seeds);
   const keeper = new KeeperLink({ world, log: ledger, bootId: self.bootId, connect: ports.connectKeeper });
   const profile = () => TIMING_PROFILES[ledger.state().parameters.profile];
   const gate = new Gate({
@@ -107,30 +108,6 @@ export function startAgent(ports: AgentPorts): Agent {
       await mesh.stop();
     },
   };
-}
-
-/** Keeps the mesh's admitted members in step with the ledger: gossip and hearsay admit nobody. */
-function followMembers({ ledger, mesh, seeds }: AgentPorts): void {
-  let told = '';
-  const follow = (): void => {
-    const state = ledger.state();
-    const known: Member[] = [
-      ...[...state.nodes.values()].filter((node) => node.phase !== 'removed').map((node) => ({ id: node.id, peerId: node.peerId, address: node.meshAddress })),
-      ...[...state.coordinators.values()].map((coordinator) => ({ id: coordinator.id, peerId: coordinator.peerId, address: coordinator.meshAddress })),
-    ];
-    const members = known.length === 0 ? seeds : known;
-    const text = JSON.stringify(members);
-    if (text === told) return;
-    told = text;
-    mesh.setMembers(members);
-  };
-  ledger.subscribe((entry) => {
-    // Only these commands change who belongs; everything else is too frequent to look.
-    const kind = entry?.data.command.kind;
-    if (entry === null || kind === 'admitNode' || kind === 'admitCoordinator' || kind === 'removeNode') follow();
-  });
-  ledger.onStatus((status) => mesh.setVoters(status.voters.map((voter) => memberOfVoter(voter))));
-  follow();
 }
 
 async function askPeer(mesh: Mesh, peer: NodeId, volume: VolumeRecord['id']): Promise<boolean> {

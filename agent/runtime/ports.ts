@@ -5,7 +5,8 @@
  */
 import type { InstanceId, NodeId, VolumeId } from '../../shared/ids.ts';
 import type { NodeCapacity } from '../../shared/model/node.ts';
-import type { ObservedDomain, ObservedReplica, ObservedResource } from '../machines/observed.ts';
+import type { DomainSpec, ObservedDomain } from '../../shared/model/domain.ts';
+import type { ObservedReplica, ObservedResource } from '../machines/observed.ts';
 
 /** Replicas: logical volumes and DRBD resources. */
 export interface ReplicaPort {
@@ -34,17 +35,6 @@ export interface ReplicaPort {
   isCurrent(): boolean;
   /** Called with the resource that changed, or null when anything may have. */
   onChange(listener: (volume: VolumeId | null) => void): void;
-}
-
-/** What a domain is made from. */
-export interface DomainSpec {
-  readonly instance: InstanceId;
-  readonly generation: number;
-  readonly kind: 'pv' | 'pvh' | 'hvm';
-  readonly memoryMiB: number;
-  readonly vcpus: number;
-  readonly macAddress: string;
-  readonly disks: readonly { readonly device: string; readonly minor: number }[];
 }
 
 /** Domains. */

@@ -15,11 +15,12 @@ import type { VolumeRecord } from '../../shared/model/volume.ts';
 import type { Machine, Timer, World } from '../../shared/world.ts';
 import { nextInstanceStep } from '../machines/instance-steps.ts';
 import type { InstanceStep } from '../machines/instance-steps.ts';
-import type { Observed, ObservedDomain, ObservedReplica, Self } from '../machines/observed.ts';
+import type { DomainSpec, ObservedDomain } from '../../shared/model/domain.ts';
+import type { Observed, ObservedReplica, Self } from '../machines/observed.ts';
 import { nextVolumeStep } from '../machines/volume-steps.ts';
 import type { VolumeStep } from '../machines/volume-steps.ts';
 import type { Gate, Permit } from './gate.ts';
-import type { DomainPort, DomainSpec, ReplicaPort } from './ports.ts';
+import type { DomainPort, ReplicaPort } from './ports.ts';
 import { Tasks } from './tasks.ts';
 import type { Verdict } from './tasks.ts';
 

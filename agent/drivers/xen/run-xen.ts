@@ -4,6 +4,7 @@
  * Exit 0 of `xl destroy` is no proof that a domain's I/O has ended (LAB.md: a zombie remains while DRBD is frozen), so
  * destruction is believed only when `xl list` shows nothing of the domain any more.
  */
+import type { DomainSpec, ObservedDomain } from '../../../shared/model/domain.ts';
 import { ClusterError } from '../../../shared/errors.ts';
 import { isInstanceId, parseBootId, parseInstanceId } from '../../../shared/ids.ts';
 import type { BootId, InstanceId } from '../../../shared/ids.ts';
@@ -37,27 +38,6 @@ export interface XenOptions {
 /** What the room and an installed node offer: the kernel lies on the node, as in the lab. */
 export const XEN_DEFAULTS = { bridge: 'xenbr0', kernel: '/boot/vmlinuz-domu', ramdisk: '/boot/initrd-domu', commandLine: 'root=/dev/xvda ro console=hvc0' } as const;
 
-/** A domain to make. */
-export interface DomainRequest {
-  readonly instance: InstanceId;
-  readonly generation: number;
-  readonly kind: 'pv' | 'pvh' | 'hvm';
-  readonly memoryMiB: number;
-  readonly vcpus: number;
-  readonly macAddress: string;
-  readonly disks: readonly { readonly device: string; readonly minor: number }[];
-}
-
-/** A domain whose name is, or was, an instance's id. */
-export interface Domain {
-  readonly instance: InstanceId;
-  readonly domainId: number;
-  /** `building`: without our tag yet; `gone`: a zombie that only waits for its I/O. */
-  readonly state: 'running' | 'paused' | 'shutdown' | 'crashed' | 'building' | 'gone';
-  readonly generation: number | null;
-  readonly bootId: BootId | null;
-}
-
 /** Domains of this node. Methods reject with ClusterError; each may be called again after any failure. */
 export class Xen {
   readonly #options: XenOptions;
@@ -80,10 +60,10 @@ export class Xen {
   }
 
   /** All domains of instances. A zombie is listed only while nothing newer of its instance is there. */
-  async list(): Promise<ReadonlyMap<InstanceId, Domain>> {
+  async list(): Promise<ReadonlyMap<InstanceId, ObservedDomain>> {
     const rows = (await this.#list()).filter(({ domainId }) => domainId !== 0);
     this.#forgetAllBut(new Set(rows.map(({ domainId }) => domainId)));
-    const domains = new Map<InstanceId, Domain>();
+    const domains = new Map<InstanceId, ObservedDomain>();
     for (const row of rows) {
       const instance = isInstanceId(row.name) ? row.name : await this.#ownerOf(row);
       if (instance === null) continue;
@@ -97,7 +77,7 @@ export class Xen {
   }
 
   /** Makes a domain, paused, and tags it. Codes: `XenNoMemory`, `XenDomainExists`, `XenDiskRefused`, `XenCreateFailed`. */
-  async create(request: DomainRequest): Promise<void> {
+  async create(request: DomainSpec): Promise<void> {
     const { files, bootId, bridge, kernel, ramdisk, commandLine } = this.#options;
     const { instance } = request;
     const text = buildDomainConfig({
@@ -182,7 +162,7 @@ export class Xen {
   }
 }
 
-function stateOf(row: ListedDomain, isGone: boolean, isTagged: boolean): Domain['state'] {
+function stateOf(row: ListedDomain, isGone: boolean, isTagged: boolean): ObservedDomain['state'] {
   if (isGone) return 'gone';
   if (row.isCrashed) return 'crashed';
   if (row.isShutDown) return 'shutdown';

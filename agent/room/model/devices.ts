@@ -3,23 +3,13 @@
  */
 import type { Boot } from './boot.ts';
 import type { BlockDevice } from './disk.ts';
+import type { DrbdDevice } from './drbd/device.ts';
 import type { GuestDisk } from './guest.ts';
 import type { ImageTarget } from './small-programs.ts';
 import type { VolumeGroup } from './volume-group.ts';
 
-/** A DRBD device as the room's DRBD model offers it. `open` throws when the kernel refuses (not primary). */
-export interface DrbdDevicePort {
-  readonly sizeBytes: number;
-  open(): void;
-  close(): void;
-  write(block: number, content: string): Promise<void>;
-  read(block: number): Promise<string | null>;
-  writeImage(digest: string): Promise<void>;
-  image(): Promise<string | null>;
-}
-
 /** Where a node's DRBD devices come from. */
-export type FindDrbd = (path: string) => DrbdDevicePort | null;
+export type FindDrbd = (path: string) => DrbdDevice | null;
 
 /** How often a slow disk is looked at again. */
 const SLOW_POLL_MS = 200;

@@ -3,8 +3,7 @@
  */
 import type { Chance, Clock, RunResult, Stream, StreamReader, Timers } from '../../../shared/world.ts';
 import type { DeathReason } from './boot.ts';
-import type { DrbdDevicePort } from './devices.ts';
-import type { BlockDevice } from './disk.ts';
+import type { DrbdDevice } from './drbd/device.ts';
 import type { BmcFaults } from './fence-program.ts';
 import type { ObserverReport } from './observer.ts';
 import type { VolumeRecordChange } from './volume-group.ts';
@@ -41,18 +40,9 @@ export interface DrbdPort {
   nodeDown(node: string): void;
   linkChanged(a: string, b: string): void;
   diskFailed(node: string, path: string): void;
-  device(node: string, path: string): DrbdDevicePort | null;
+  device(node: string, path: string): DrbdDevice | null;
   /** Whether a resource of the node has this volume attached. */
   isBacking(node: string, path: string): boolean;
-}
-
-/** What the DRBD model asks of the room. */
-export interface DrbdHooks {
-  backing(node: string, path: string): BlockDevice | null;
-  callHelper(node: string, event: string, resource: string): Promise<number>;
-  readFile(node: string, path: string): string | null;
-  linkUp(a: string, b: string): boolean;
-  kernelLog(node: string, line: string): void;
 }
 
 export interface RoomWorld {

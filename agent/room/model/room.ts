@@ -10,7 +10,8 @@ import type { RunResult, Stream, StreamReader } from '../../../shared/world.ts';
 import type { Boot, DeathReason } from './boot.ts';
 import type { NodeSpec, RoomConfig } from './config.ts';
 import { deviceExists, openDevice } from './devices.ts';
-import type { DrbdDevicePort } from './devices.ts';
+import type { DrbdDevice } from './drbd/device.ts';
+import type { DrbdHooks } from './drbd/room.ts';
 import type { DiskFault } from './disk.ts';
 import type { Bmc, BmcFaults } from './fence-program.ts';
 import type { GuestEnd } from './guest.ts';
@@ -19,7 +20,7 @@ import { programOf, runProgram } from './node-programs.ts';
 import type { ProgramNode } from './node-programs.ts';
 import { RoomNode } from './node.ts';
 import { Observer } from './observer.ts';
-import type { DrbdHooks, DrbdPort, NodeReport, RoomEvent, RoomHooks, RoomRecord, RoomReport, RoomWorld } from './ports.ts';
+import type { DrbdPort, NodeReport, RoomEvent, RoomHooks, RoomRecord, RoomReport, RoomWorld } from './ports.ts';
 import { VolumeGroup } from './volume-group.ts';
 import type { LogicalVolume } from './volume-group.ts';
 
@@ -275,7 +276,7 @@ export class Room {
 
   #booted(nodeId: string, boot: Boot): void {
     const { spec, group } = this.#node(nodeId).parts;
-    const findDrbd = (path: string): DrbdDevicePort | null => this.#drbd.device(nodeId, path);
+    const findDrbd = (path: string): DrbdDevice | null => this.#drbd.device(nodeId, path);
     const hypervisor = new Hypervisor({
       boot, spec, timings: this.#config.timings, clock: this.#world.clock, chance: this.#world.chance, observer: this.observer,
       devices: {

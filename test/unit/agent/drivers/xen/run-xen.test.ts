@@ -2,8 +2,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Xen, XEN_DEFAULTS } from '../../../../../agent/drivers/xen/run-xen.ts';
-import type { DomainRequest } from '../../../../../agent/drivers/xen/run-xen.ts';
-import type { DrbdDevicePort } from '../../../../../agent/room/model/devices.ts';
+import type { DomainSpec } from '../../../../../shared/model/domain.ts';
+import type { DrbdDevice } from '../../../../../agent/room/model/drbd/device.ts';
 import type { InstanceId } from '../../../../../shared/ids.ts';
 import type { Files, Runner } from '../../../../../shared/world.ts';
 import { IMAGE_DIGEST, INSTANCE, noDrbd, startTestRoom } from '../../room/model/room-fixture.ts';
@@ -12,10 +12,10 @@ import type { TestRoom } from '../../room/model/room-fixture.ts';
 const xen = suite('the Xen driver');
 
 const instance = INSTANCE as InstanceId;
-const request: DomainRequest = { instance, generation: 7, kind: 'pv', memoryMiB: 128, vcpus: 1, macAddress: '00:16:3e:00:00:01', disks: [{ device: 'xvda', minor: 3 }] };
+const request: DomainSpec = { instance, generation: 7, kind: 'pv', memoryMiB: 128, vcpus: 1, macAddress: '00:16:3e:00:00:01', disks: [{ device: 'xvda', minor: 3 }] };
 
 /** A primary DRBD device that can be frozen. */
-function device(): DrbdDevicePort & { freeze(): void; thaw(): void } {
+function device(): DrbdDevice & { freeze(): void; thaw(): void } {
   const blocks = new Map<number, string>();
   let thawed: Promise<void> = Promise.resolve();
   let thaw = (): void => undefined;
@@ -116,7 +116,7 @@ xen('does not believe exit 0 of xl destroy while requests hang below', async () 
 xen('says why a domain could not be made', async () => {
   const { create, wait } = await start();
   const driver = create();
-  const code = async (change: Partial<DomainRequest>): Promise<unknown> => await wait(driver.create({ ...request, ...change })).then(() => null, (thrown: { code?: string }) => thrown.code);
+  const code = async (change: Partial<DomainSpec>): Promise<unknown> => await wait(driver.create({ ...request, ...change })).then(() => null, (thrown: { code?: string }) => thrown.code);
   assert.is(await code({ memoryMiB: 900_000 }), 'XenNoMemory');
   assert.is(await code({ disks: [{ device: 'xvda', minor: 4 }] }), 'XenDiskRefused');
   assert.is(await code({}), null);

@@ -5,7 +5,8 @@ import { VirtualWorld } from '../../../../support/virtual-world.ts';
 import { roomConfig } from '../../../../../agent/room/model/config.ts';
 import type { RoomConfig } from '../../../../../agent/room/model/config.ts';
 import { Room } from '../../../../../agent/room/model/room.ts';
-import type { DrbdHooks, DrbdPort, RoomEvent, RoomRecord, RoomWorld } from '../../../../../agent/room/model/ports.ts';
+import type { DrbdHooks } from '../../../../../agent/room/model/drbd/room.ts';
+import type { DrbdPort, RoomEvent, RoomRecord, RoomWorld } from '../../../../../agent/room/model/ports.ts';
 import type { RunResult } from '../../../../../shared/world.ts';
 
 export const INSTANCE = 'i-0123456789abcdef0';
