@@ -2,7 +2,7 @@
  * How does the coordinator speak to its cell? Requests to whoever leads, proposals to the ledger, answers from the projection.
  */
 import { ClusterError } from '../shared/errors.ts';
-import type { InstanceId, MemberId, NodeId } from '../shared/ids.ts';
+import type { InstanceId } from '../shared/ids.ts';
 import type { Command } from '../shared/ledger/commands.ts';
 import type { LedgerStatus, Proposed, ReplicatedLog } from '../shared/ledger/replicated-log.ts';
 import type { CellState } from '../shared/model/cell.ts';
@@ -100,9 +100,9 @@ async function findEarlier(log: ReplicatedLog, intent: RunInstancesIntent, remai
 }
 
 async function askConsole(mesh: Mesh, state: CellState, instance: InstanceId): Promise<ConsoleAnswer> {
-  const holder: NodeId | null = state.instances.get(instance)?.holder ?? null;
+  const holder = state.instances.get(instance)?.holder ?? null;
   if (holder === null) return { text: '' };
-  const answer = await mesh.request(holder as MemberId, 'console', { instance, bytesMax: CONSOLE_BYTES_MAX }, { timeoutMs: CONSOLE_TIMEOUT_MS });
+  const answer = await mesh.request(holder, 'console', { instance, bytesMax: CONSOLE_BYTES_MAX }, { timeoutMs: CONSOLE_TIMEOUT_MS });
   const text: unknown = typeof answer === 'object' && answer !== null && 'text' in answer ? answer.text : null;
   if (typeof text !== 'string') throw new ClusterError('PeerFailed', `${holder} answered no console text of ${instance}`, { retryable: true });
   return { text };

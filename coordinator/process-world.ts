@@ -123,7 +123,7 @@ export function createFiles(root: string): Files {
       }
     },
     remove: async (path) => await rm(absolute(path), { force: true, recursive: true }),
-    list: async (path) => (await readdir(absolute(path)).catch(() => [])).toSorted(),
+    list: async (path) => await readdir(absolute(path)).catch(() => []),
   };
 }
 

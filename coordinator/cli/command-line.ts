@@ -45,7 +45,7 @@ function parseOptions(command: Command, rest: readonly string[]): { values: Reco
       args: [...rest], allowPositionals: true, strict: true,
       options: { ...Object.fromEntries(own), json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
     });
-    return { values: values as Record<string, string | boolean | undefined>, positionals };
+    return { values, positionals };
   } catch (error) {
     throw usageFailure(`${error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error)}\n${usageOf(command)}`);
   }

@@ -2,7 +2,9 @@
  * What can be seen of the cell's machinery from here? Gossip that was heard, and what the leader says when it is asked.
  */
 import * as v from 'valibot';
-import type { MemberId, NodeId } from '../../shared/ids.ts';
+import { isVoterId } from '../../shared/ids.ts';
+import type { NodeId, VoterId } from '../../shared/ids.ts';
+import { count, memberId } from '../../shared/ledger/field-schema.ts';
 import type { LedgerStatus } from '../../shared/ledger/replicated-log.ts';
 import type { HealthGossip } from '../../shared/wire/intent.ts';
 import type { Mesh } from '../../shared/wire/mesh.ts';
@@ -15,6 +17,7 @@ const LEADER_TIMEOUT_MS = 1_000;
 const FORGET_AFTER_MS = 60_000;
 
 const text = v.pipe(v.string(), v.maxLength(255));
+const voterId = v.custom<VoterId>((value) => typeof value === 'string' && isVoterId(value), 'not a voter id');
 const finite = v.pipe(v.number(), v.finite());
 const health = v.object({
   node: text, bootId: text, sequence: finite, freeMemoryMiB: finite, freeDiskBytes: finite, load: finite, loopDelayMsMax: finite,
@@ -32,8 +35,8 @@ const view = v.object({
 
 const leading = v.object({
   ledger: v.object({
-    member: text, role: v.picklist(['leader', 'follower', 'candidate', 'learner', 'subscriber']), term: finite, leader: v.nullable(text),
-    appliedIndex: finite, commitIndex: finite, voters: v.array(text), learners: v.array(text), matchIndex: v.record(v.string(), finite),
+    member: memberId, role: v.picklist(['leader', 'follower', 'candidate', 'learner', 'subscriber']), term: finite, leader: v.nullable(memberId),
+    appliedIndex: count, commitIndex: count, voters: v.array(voterId), learners: v.array(voterId), matchIndex: v.record(v.string(), count),
   }),
 });
 
@@ -92,8 +95,7 @@ export function createFleetPort({ clock, mesh, status, projection }: FleetPortOp
     },
     leaderStatus: async () => {
       const told = await askLeader('agentStatus', leading);
-      // Ids were given by the leader's own ledger.
-      return told === null ? null : (told.ledger as typeof told.ledger & { readonly member: MemberId } as unknown as LedgerStatus);
+      return told?.ledger ?? null;
     },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * Which nodes are there, and how does an operator admit, spare and remove them?
  */
-import * as v from 'valibot';
+import type * as v from 'valibot';
 import { parseNodeId } from '../../shared/ids.ts';
 import type { Command } from '../../shared/ledger/commands.ts';
 import { committedAnswer, nodeAdmission, nodesAnswer, nodeView } from '../../shared/wire/rest.ts';

@@ -23,7 +23,7 @@ interface Described {
 
 /** JSON Schema 2020-12, the dialect of OpenAPI 3.1. Throws for a kind of schema that it does not know. */
 export function jsonSchemaOf(schema: v.GenericSchema): JsonSchema {
-  return convert(schema as unknown as Described);
+  return convert(schema);
 }
 
 function convert(schema: Described): JsonSchema {

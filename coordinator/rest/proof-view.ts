@@ -43,7 +43,7 @@ function observationSentence(seen: FenceObservation, { node }: FenceProof): stri
       return seen.detail === '' ? `${seen.by} received the last renewal of ${node}'s lease.` : `${seen.by} received no renewal of ${node}'s lease${detail}.`;
     case 'suspected': return `${node} became suspect${detail}.`;
     case 'probeAnswered': return `${seen.by} was asked to probe ${node} and saw signs of life${detail}.`;
-    case 'probeFailed': return `${seen.by} was asked to probe ${node} and did not reach it either${detail}.`;
+    case 'probeFailed': return `${seen.by} was asked to probe ${node} and saw no sign of life${detail}.`;
     case 'intentCommitted': return `It was committed that this boot of ${node} is to be fenced${detail}.`;
     case 'powerOffOrdered': return `${seen.by} ordered the power of ${node} off${seen.detail === '' ? '' : ` (${seen.detail})`}.`;
     case 'powerStatusOff': return `The BMC of ${node} reported its power off${detail}.`;
