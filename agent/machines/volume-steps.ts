@@ -12,7 +12,7 @@
 import type { NodeId } from '../../shared/ids.ts';
 import type { CellState } from '../../shared/model/cell.ts';
 import type { InstanceRecord } from '../../shared/model/instance.ts';
-import { isFenced } from '../../shared/model/node.ts';
+import { isFenced, isLive } from '../../shared/model/node.ts';
 import type { NodeRecord } from '../../shared/model/node.ts';
 import type { VolumeRecord } from '../../shared/model/volume.ts';
 import type { Observed, ObservedResource, Self } from './observed.ts';
@@ -74,8 +74,20 @@ export function nextVolumeStep(view: VolumeView): VolumeStep {
     return isAdjustSafe(view, resource) ? { kind: 'configure', adjust: true } : wait('the configuration changes after the in-sync set shrank');
   }
   if (observed.replicas.get(volume.id)?.formed !== true) return { kind: 'createReplica' };
-  if (resource === undefined) return { kind: 'up' };
+  if (resource === undefined) return mayComeUp(view) ? { kind: 'up' } : wait('whoever holds the volume says first whether this replica missed writes');
   return shouldBePrimary(view) ? primaryStep(view, resource) : secondaryStep(view, resource);
+}
+
+/**
+ * A replica that was down is not connected while the ledger counts it in sync and another live node holds the volume.
+ * That node froze when it lost this one, and asks the ledger to shrink; but DRBD lets it go on unasked once it meets its
+ * rebooted peer (drbd-8.4 receive_state), and then the writes of those moments would be on one replica while the ledger
+ * counts two. So the shrink comes first, or the proof that the holder is dead.
+ */
+function mayComeUp({ state, volume, self }: VolumeView): boolean {
+  const { holder, holderBootId } = volume;
+  if (!volume.formatted || holder === null || holderBootId === null || holder === self.node || !volume.inSync.includes(self.node)) return true;
+  return !isLive(state.nodes.get(holder), holderBootId);
 }
 
 /** A reconnect lets a primary go on without its peer and without being asked (DRBD.md A2): only when the ledger allows that already. */

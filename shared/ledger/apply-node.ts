@@ -3,14 +3,14 @@
  */
 import type { NodeId, VolumeId } from '../ids.ts';
 import { COORDINATORS_MAX, NODES_MAX } from '../model/limits.ts';
-import { isLive, PAST_BOOTS_KEPT } from '../model/node.ts';
+import { PAST_BOOTS_KEPT } from '../model/node.ts';
 import type { FenceProof, NodeRecord } from '../model/node.ts';
 import { TIMING_PROFILES } from '../model/timing.ts';
 import { APPLIED, rejected } from './change.ts';
 import type { Change, CommandOf } from './change.ts';
 import type { ApplyResult } from './commands.ts';
 import { refuseActor } from './guards.ts';
-import { dropReplica, shrinkOut, taint } from './in-sync.ts';
+import { dropReplica, putVolume, shrinkOut, taint } from './in-sync.ts';
 import { releaseHeld } from './release.ts';
 
 export function admitNode(change: Change, command: CommandOf<'admitNode'>): ApplyResult {
@@ -69,22 +69,19 @@ export function bootNode(change: Change, command: CommandOf<'bootNode'>): ApplyR
     releaseHeld(change, node.id, proof);
   }
   if (isReinstalled) loseStore(change, node.id);
-  else if (node.bootId !== null) loseMissedWrites(change, node.id);
+  else if (node.bootId !== null) outdateExpansions(change, node.id);
   taintAll(change, node.id, command.tainted);
   return APPLIED;
 }
 
 /**
- * A replica that was away while another node wrote is not in sync, whatever its disk believes. This must be in the ledger
- * before the node connects: DRBD lets a frozen primary go on, with no call of fence-peer, once it meets its rebooted peer
- * (drbd-8.4 receive_state, "can not thaw IO with an only Consistent peer"), so nobody else would say it. An expansion
- * that was seen before the restart is too late for the same reason: the version moves on in any case.
+ * An expansion that was seen before the restart is too late: DRBD lets a frozen primary go on, with no call of fence-peer,
+ * once it meets its rebooted peer (drbd-8.4 receive_state, "can not thaw IO with an only Consistent peer"). A replica that
+ * is in sync does not come up before that is settled: see agent/machines/volume-steps.ts.
  */
-function loseMissedWrites(change: Change, node: NodeId): void {
+function outdateExpansions(change: Change, node: NodeId): void {
   for (const volume of change.state.volumes.values()) {
-    const { holder, holderBootId } = volume;
-    if (!volume.replicas.includes(node) || holder === null || holderBootId === null || holder === node || !volume.inSync.includes(holder)) continue;
-    if (isLive(change.state.nodes.get(holder), holderBootId)) shrinkOut(change, volume, node, `${node} restarted while ${holder} held it`);
+    if (volume.replicas.includes(node)) putVolume(change, { ...volume, version: volume.version + 1 });
   }
 }
 

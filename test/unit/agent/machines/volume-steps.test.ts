@@ -56,6 +56,14 @@ const setup = suite('a replica on its node');
 setup('is created when there is none', () => assert.is(step({ isFormed: false }).kind, 'createReplica'));
 setup('gets its configuration before it comes up', () => assert.equal(step({ config: 'old', resource: null }), { kind: 'configure', adjust: false }));
 setup('comes up once it is configured', () => assert.is(step({ resource: null }).kind, 'up'));
+setup('stays down while it counts as in sync and another live node holds the volume', () => {
+  const held = { holder: B, holderBootId: bootB } as const;
+  assert.is(step({ volume: held, resource: null }).kind, 'wait');
+  assert.is(step({ volume: { ...held, inSync: [B] }, resource: null }).kind, 'up', 'the holder has said that it missed writes');
+  assert.is(step({ volume: held, peer: fencedPeer, resource: null }).kind, 'up', 'the holder is dead');
+  assert.is(step({ volume: { holder: null, holderBootId: null }, resource: null }).kind, 'up', 'nobody holds it');
+  assert.is(step({ volume: { ...held, formatted: false }, resource: null }).kind, 'up', 'there is nothing to miss');
+});
 setup('is not adjusted while another replica in sync is connected to it', () => assert.is(step({ config: 'old', ...running, resource: { role: 'Primary' } }).kind, 'wait'));
 setup('is adjusted once it is alone in sync', () => assert.equal(step({ config: 'old', ...running, volume: { inSync: [A] }, resource: { role: 'Primary' } }), { kind: 'configure', adjust: true }));
 setup('is left alone when its disk failed', () => assert.is(step({ volume: { tainted: [A] } }).kind, 'alarm'));
