@@ -5,10 +5,10 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClusterError, describeError } from '../../shared/errors.ts';
 import { writeCellFile } from './cell-file.ts';
@@ -131,10 +131,17 @@ async function warm(): Promise<void> {
 
 function makeRoot(layout: Layout): void {
   try {
-    mkdirSync(layout.root, { recursive: true, mode: 0o700 });
+    makeDirectories(layout.root);
   } catch (cause) {
     throw new ClusterError('DirectoryUnusable', `could not make the directory ${layout.root}: give another one with --dir`, { retryable: false, cause });
   }
+}
+
+/** Node's own `recursive` never ends where the file system refuses directories with ENOENT, as /proc does (Node 24.21). */
+function makeDirectories(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  if (dirname(path) !== path) makeDirectories(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 async function anyPort(): Promise<number> {

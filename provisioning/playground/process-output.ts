@@ -25,8 +25,8 @@ export class RotatedLog {
   write(line: string): void {
     const bytes = Buffer.from(`${line}\n`);
     try {
-      if (this.#fd !== null && this.#bytes + bytes.length > this.#bytesMax) this.#rotate();
       this.#fd ??= this.#open();
+      if (this.#bytes > 0 && this.#bytes + bytes.length > this.#bytesMax) this.#fd = this.#rotate();
       this.#bytes += writeSync(this.#fd, bytes);
     } catch {
       this.close();
@@ -45,9 +45,10 @@ export class RotatedLog {
     return fd;
   }
 
-  #rotate(): void {
+  #rotate(): number {
     this.close();
     renameSync(this.path, this.path.replace(/\.jsonl$/, '.1.jsonl'));
+    return this.#open();
   }
 }
 
