@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 
 const [tcpPort, udpPort] = process.argv.slice(2).map(Number);
 const tell = (fact: object): void => void process.stdout.write(`${JSON.stringify(fact)}\n`);
-let sockets: Socket[] = [];
+const sockets: Socket[] = [];
 
 function watch(socket: Socket): void {
   sockets.push(socket);
@@ -32,13 +32,13 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   const [word, text = ''] = line.split(' ');
   if (word === 'connect') watch(connect({ port: tcpPort ?? 0, host: '127.0.0.1' }));
   if (word === 'send') sockets[0]?.write(text);
-  if (word === 'end') sockets[0]?.end(text);
+  if (word === 'end') sockets[0]?.end();
+  if (word === 'batch') {
+    sockets[0]?.cork();
+    for (const part of text) sockets[0]?.write(part);
+    sockets[0]?.uncork();
+  }
   if (word === 'close') sockets.shift()?.destroy();
-  if (word === 'forget') sockets = [];
   if (word === 'datagram') udp.send(text, udpPort ?? 0, '127.0.0.1');
   if (word === 'ping') tell({ event: 'pong' });
-  if (word === 'spin') {
-    const untilMs = performance.now() + Number(text);
-    while (performance.now() < untilMs);
-  }
 });

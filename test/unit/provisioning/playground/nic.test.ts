@@ -249,15 +249,29 @@ card('hides the end of a connection until the cable is back', async () => {
   });
 });
 
-card('holds back a half-close, and what was said before it', async () => {
+card('holds back a half-close', async () => {
   await withBench(async (bench) => {
     await connected(bench);
     await bench.plug(false);
-    bench.say('end last');
+    bench.say('end');
+    await bench.settle();
+    assert.not.ok(bench.first.isEnded);
+    await bench.plug(true);
+    await eventually('the end', () => bench.first.isEnded);
+  });
+});
+
+card('holds back what was written in one batch, in its order', async () => {
+  await withBench(async (bench) => {
+    await connected(bench);
+    await bench.plug(false);
+    bench.say('batch abc');
+    bench.say('send d');
+    bench.say('end');
     await bench.settle();
     assert.equal([bench.first.text, bench.first.isEnded], ['', false]);
     await bench.plug(true);
-    await eventually('the end', () => bench.first.text === 'last' && bench.first.isEnded);
+    await eventually('all of it, and the end', () => bench.first.text === 'abcd' && bench.first.isEnded);
   });
 });
 
