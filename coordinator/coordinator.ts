@@ -22,6 +22,7 @@ import type { CoordinatorConfig } from './config.ts';
 import { createFiles } from './process-world.ts';
 import { openProjection } from './projection.ts';
 import type { Projection } from './projection.ts';
+import { createRecall } from './recall-events.ts';
 import { createFleetPort } from './rest/fleet-port.ts';
 import type { RestPorts } from './rest/ports.ts';
 import { createRest } from './rest/rest-app.ts';
@@ -57,7 +58,7 @@ export async function startCoordinator(config: CoordinatorConfig, world: World, 
     const ledger = createLedger(config, world, mesh, store, onFatal);
     opened.push(() => Promise.resolve(ledger.stop()));
     followMembers(ledger, mesh, () => lastKnownMembers(config, projection));
-    projection.follow(ledger);
+    projection.follow(ledger, createRecall({ world, mesh, status: () => ledger.status() }));
     const fleet = createFleetPort({ clock: world.clock, mesh, status: () => ledger.status(), projection });
     const ports: RestPorts = {
       ...world, accounts, fleet, events: projection,

@@ -71,7 +71,7 @@ export async function openProcessLog(member: string, path: string | undefined): 
         dropped += 1;
         return;
       }
-      const line = `${encode({ at: clock.wallTime(), process: 'coordinator', member, ...fact, ...(dropped === 0 ? {} : { droppedFacts: dropped }) })}\n`;
+      const line = `${encode({ at: clock.wallTime(), process: 'coordinator', coordinator: member, ...fact, ...(dropped === 0 ? {} : { droppedFacts: dropped }) })}\n`;
       dropped = 0;
       size += line.length;
       output.write(line);

@@ -75,6 +75,7 @@ export class Projection implements EventBook {
   #log: ProjectedLog | null = null;
   #pending: CellEvent[] = [];
   #flushing: Promise<void> | null = null;
+  #recalling = 0;
   readonly #listeners = new Set<() => void>();
   #copyTimer: Timer | null = null;
   #copyAfterMs = COPY_AFTER_MS;
@@ -93,11 +94,15 @@ export class Projection implements EventBook {
     return this.#copied?.state ?? null;
   }
 
-  /** Follows the ledger from now on; call before it starts. */
-  follow(log: ProjectedLog): void {
+  /**
+   * Follows the ledger from now on; call before it starts. `recall` asks others for events after a place: what happened
+   * while this process was down comes as a snapshot, which does not tell how it came to that. It may reject.
+   */
+  follow(log: ProjectedLog, recall: (after: Placed) => Promise<readonly CellEvent[]>): void {
     this.#log = log;
     log.subscribe((entry) => {
-      if (entry !== null && entry.events.length > 0) this.#add(entry.events);
+      if (entry === null) this.#recallWith(recall, log.status().appliedIndex);
+      else if (entry.events.length > 0) this.#add(entry.events);
       this.#copyLater();
     });
     // Failures inside are retried for as long as there is a copy that may be old.
@@ -166,8 +171,31 @@ export class Projection implements EventBook {
 
   #add(events: readonly CellEvent[]): void {
     this.#pending.push(...events);
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
+    if (this.#recalling > 0 || this.#pending.length === 0) return;
     // Failures are logged inside.
     this.#flushing ??= this.#flush();
+  }
+
+  /** Later events wait meanwhile: the book is written in order. */
+  #recallWith(recall: (after: Placed) => Promise<readonly CellEvent[]>, upToIndex: number): void {
+    this.#recalling += 1;
+    const recalled = async (): Promise<readonly CellEvent[]> => {
+      const after = (await this.#store.latestEvents(1))[0] ?? { index: 0, ordinal: 0 };
+      return await recall(after);
+    };
+    void recalled().then(
+      (events) => {
+        this.#pending = [...events.filter((event) => event.index <= upToIndex), ...this.#pending];
+      },
+      (error: unknown) => this.#world.log.write({ event: 'eventsNotRecalled', reason: describeError(error) }),
+    ).finally(() => {
+      this.#recalling -= 1;
+      this.#flushSoon();
+    });
   }
 
   async #flush(): Promise<void> {

@@ -18,9 +18,9 @@ export function showWhy(answer: WhyAnswer, paint: Paint): string {
 }
 
 function showVolume(volume: VolumeView): string {
-  const copies = volume.replicas.map((node) => `${node}${volume.inSync.includes(node) ? ' (in sync)' : volume.tainted.includes(node) ? ' (failed disk)' : ' (being filled)'}`);
-  const progress = volume.syncPercent === null || volume.inSync.length === volume.replicas.length ? '' : `, ${volume.syncPercent.toFixed(0)} %`;
-  return `Its disk ${volume.id} has replicas on ${copies.join(' and ')}${progress}.\n`;
+  const filling = volume.syncPercent === null ? 'not in sync' : `being filled, ${volume.syncPercent.toFixed(0)} %`;
+  const copies = volume.replicas.map((node) => `${node} (${volume.inSync.includes(node) ? 'in sync' : volume.tainted.includes(node) ? 'failed disk' : filling})`);
+  return `Its disk ${volume.id} has ${copies.length === 1 ? 'a replica' : 'replicas'} on ${copies.join(' and ')}.\n`;
 }
 
 function showMove(move: MoveView, paint: Paint): string {

@@ -12,14 +12,16 @@ export function proofView(proof: FenceProof): ProofView {
   return { ...proof, observations: proof.observations.map((one) => ({ ...one })) };
 }
 
-/** When the last renewal of the dead boot was received, as ISO text; null where nobody noted it. */
-export function lastRenewalAt(proof: FenceProof): string | null {
-  return proof.observations.find((one) => one.what === 'lastRenewal')?.at ?? null;
+/** Where the times of a proof count from, and whether that is a renewal that was really received; null where nobody noted it. */
+export function baseOf(proof: FenceProof): { readonly at: string; readonly isRenewal: boolean } | null {
+  const base = proof.observations.find((one) => one.what === 'lastRenewal');
+  // A leader that never heard this boot says so in the detail (agent/machines/fence.ts).
+  return base === undefined ? null : { at: base.at, isRenewal: base.detail === '' };
 }
 
 /** What was seen, in order, and the entry that recorded it. */
 export function proofTimeline(proof: FenceProof): readonly TimelineEntry[] {
-  const base = lastRenewalAt(proof);
+  const base = baseOf(proof)?.at ?? null;
   return [
     ...proof.observations.map((one) => ({ at: one.at, afterMs: one.afterMs, what: one.what, by: one.by, sentence: observationSentence(one, proof) })),
     {
@@ -40,10 +42,10 @@ function observationSentence(seen: FenceObservation, { node }: FenceProof): stri
   const detail = seen.detail === '' ? '' : `: ${seen.detail}`;
   switch (seen.what) {
     case 'lastRenewal':
-      return seen.detail === '' ? `${seen.by} received the last renewal of ${node}'s lease.` : `${seen.by} received no renewal of ${node}'s lease${detail}.`;
+      return seen.detail === '' ? `${seen.by} received the last renewal of ${node}'s lease.` : `${seen.by} began to lead without having heard ${node}${detail}.`;
     case 'suspected': return `${node} became suspect${detail}.`;
-    case 'probeAnswered': return `${seen.by} was asked to probe ${node} and saw signs of life${detail}.`;
-    case 'probeFailed': return `${seen.by} was asked to probe ${node} and saw no sign of life${detail}.`;
+    case 'probeAnswered': return `${seen.by} probed ${node} and vouches for it${detail}.`;
+    case 'probeFailed': return `${seen.by} probed ${node} and does not vouch for it${detail}.`;
     case 'intentCommitted': return `It was committed that this boot of ${node} is to be fenced${detail}.`;
     case 'powerOffOrdered': return `${seen.by} ordered the power of ${node} off${seen.detail === '' ? '' : ` (${seen.detail})`}.`;
     case 'powerStatusOff': return `The BMC of ${node} reported its power off${detail}.`;

@@ -7,7 +7,7 @@ import type { InstanceRecord, Move } from '../../shared/model/instance.ts';
 import type { AsOf, MoveView, WhyAnswer } from '../../shared/wire/rest.ts';
 import { instanceView, volumeView } from './instance-view.ts';
 import type { HeardHealth } from './ports.ts';
-import { elapsedMs, lastRenewalAt, proofTimeline, proofView, seconds, whyDead } from './proof-view.ts';
+import { baseOf, elapsedMs, proofTimeline, proofView, seconds, whyDead } from './proof-view.ts';
 
 /** The whole story of an instance. */
 export function whyView(instance: InstanceRecord, state: CellState, health: ReadonlyMap<string, HeardHealth>, asOf: AsOf): WhyAnswer {
@@ -26,11 +26,14 @@ export function whyView(instance: InstanceRecord, state: CellState, health: Read
 
 function moveView(move: Move, instance: InstanceRecord): MoveView {
   const { generation, from, to, reason, proof, index, at, startedAt, refused } = move;
-  const base = proof === null ? null : lastRenewalAt(proof);
-  const downtimeMsMax = reason === 'takenOver' ? elapsedMs(base, startedAt) : null;
+  const counted = proof === null ? null : baseOf(proof);
+  const base = counted?.at ?? null;
+  const downtimeMs = reason === 'takenOver' ? elapsedMs(base, startedAt) : null;
+  // A leader that took office after the death does not know when that was.
+  const downtimeMsMax = counted?.isRenewal === true ? downtimeMs : null;
   return {
     generation, reason, from, to, at, startedAt, index, downtimeMsMax,
-    sentence: moveSentence(move, downtimeMsMax),
+    sentence: moveSentence(move, downtimeMsMax, downtimeMs),
     whySafe: whySafe(move, instance),
     proof: proof === null ? null : proofView(proof),
     timeline: [
@@ -42,21 +45,23 @@ function moveView(move: Move, instance: InstanceRecord): MoveView {
   };
 }
 
-function moveSentence({ from, to, reason, startedAt }: Move, downtimeMsMax: number | null): string {
+function moveSentence({ from, to, reason, startedAt, proof }: Move, downtimeMsMax: number | null, downtimeMs: number | null): string {
   const pending = startedAt === null ? ' It has not reported the start.' : '';
   switch (reason) {
     case 'created': return `It was created on ${to}.${pending}`;
     case 'started': return `It was started on ${to}${from === null || from === to ? '' : `; before it was on ${from}`}.${pending}`;
     case 'restarted': return `It was started again on ${to}${from === null || from === to ? '' : `; before it was on ${from}`}.${pending}`;
-    case 'takenOver':
-      return `${to} took it over from ${from ?? 'its holder'}${downtimeMsMax === null ? '' : `; it was down for at most ${seconds(downtimeMsMax)}`}.${pending}`;
+    case 'takenOver': {
+      const counted = downtimeMs === null ? '' : `; ${seconds(downtimeMs)} passed from when ${proof?.leader ?? 'the leader'} began to lead to the start`;
+      return `${to} took it over from ${from ?? 'its holder'}${downtimeMsMax === null ? counted : `; it was down for at most ${seconds(downtimeMsMax)}`}.${pending}`;
+    }
     default: return unreachable(reason);
   }
 }
 
 function whySafe({ from, to, reason, proof }: Move, instance: InstanceRecord): string {
   if (proof !== null) {
-    return `${capital(whyDead(proof))}. ${to} could take over because its replica of ${instance.volumes.join(', ') || 'every volume'} was in the in-sync set: it holds every acknowledged write.`;
+    return `Nothing of it could still run on ${proof.node}: ${whyDead(proof)}. ${to} could take over because its replica of ${instance.volumes.join(', ') || 'every volume'} was in the in-sync set: it holds every acknowledged write.`;
   }
   if (reason === 'created') return 'It had never run before.';
   return `${from ?? 'Its last holder'} had reported that it was stopped and that its volumes were given back.`;

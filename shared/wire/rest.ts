@@ -116,7 +116,7 @@ export const timelineEntry = v.object({ at: v.string(), afterMs: nullable(millis
 /** One change of an instance's holder, with the evidence that it was safe. */
 export const moveView = v.object({
   generation: count, reason: v.string(), from: nullable(v.string()), to: v.string(), at: v.string(), startedAt: nullable(v.string()), index: count,
-  /** From the former holder's last renewal to the start, at most; null where there was no outage or it has not started. */
+  /** From the former holder's last renewal to the start, at most; null where there was no outage, it has not started, or no leader heard that renewal. */
   downtimeMsMax: nullable(milliseconds),
   sentence: v.string(),
   /** Why nothing of it could run twice. */

@@ -2,7 +2,7 @@
  * How do members outside the configuration hear of the log? Any participant pushes committed entries to those who asked.
  *
  * A subscriber asks with the index it has (`feed.open`); whoever is too far behind first fetches the state in pieces
- * (`feed.snapshot`). Entries then follow on the `feed` channel, with who leads and votes; a quiet feed says so every
+ * (`feed.snapshot`), and may ask how it came to that (`ledger.events`). Entries then follow on the `feed` channel, with who leads and votes; a quiet feed says so every
  * FEED_QUIET_MS, and a subscriber that hears nothing goes elsewhere.
  */
 import { ClusterError } from '../../errors.ts';
@@ -23,6 +23,9 @@ const FRAME_CHARACTERS = 300_000;
 const SUBSCRIBERS_MAX = 256;
 /** How long an encoded state stays for subscribers that fetch it. */
 const SNAPSHOT_KEPT_MS = 60_000;
+
+/** Events of one answer: far below the mesh's largest message. */
+const EVENTS_PER_ANSWER = 500;
 
 /** What a participant tells beside the entries. */
 export interface FeedStatus {
@@ -68,6 +71,10 @@ export class FeedServer {
     this.#source = source;
     mesh.serve('feed.open', async (from, body) => this.#open(from, body));
     mesh.serve('feed.snapshot', async (_from, body) => this.#piece(body));
+    mesh.serve('ledger.events', async (_from, body) => {
+      const place = { index: indexOf(body, 'index'), ordinal: indexOf(body, 'ordinal') };
+      return { events: this.#source.replica.eventsAfter(place, EVENTS_PER_ANSWER) };
+    });
     mesh.serve('ledger.status', async () => this.#source.status());
     this.#scheduleQuiet();
   }
@@ -161,7 +168,7 @@ export class FeedServer {
   }
 }
 
-function indexOf(body: unknown, key: 'from' | 'piece'): number {
+function indexOf(body: unknown, key: 'from' | 'piece' | 'index' | 'ordinal'): number {
   const value = typeof body === 'object' && body !== null && key in body ? (body as Record<string, unknown>)[key] : null;
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
     throw new ClusterError('InvalidRequest', `"${key}" must be a whole number`, { retryable: false });

@@ -6,6 +6,7 @@
  */
 import { assert } from '../../errors.ts';
 import type { CellState } from '../../model/cell.ts';
+import type { CellEvent } from '../../model/event.ts';
 import { apply } from '../apply.ts';
 import type { AppliedEntry, ApplyResult, EntryData } from '../commands.ts';
 import { decodeSnapshot, encodeSnapshot } from '../snapshot.ts';
@@ -19,6 +20,8 @@ export interface PassingEntry {
 
 /** How many applied entries are kept for subscribers that lag; beyond that they take a snapshot. */
 const RECENT_MAX = 4096;
+/** How many events are kept for a member that took a snapshot and would not know how it came to that. Some 400 bytes each. */
+const EVENTS_MAX = 1000;
 
 /** The applied state of one member. */
 export class Replica {
@@ -27,6 +30,8 @@ export class Replica {
   #term: number;
   /** recent[0] has index `#index - recent.length + 1`; a gapless run that ends at `#index`. */
   #recent: PassingEntry[] = [];
+  /** Newest last. */
+  #events: CellEvent[] = [];
   readonly #listeners = new Set<(entry: AppliedEntry | null) => void>();
   readonly #waiters: { readonly index: number; readonly done: () => void }[] = [];
 
@@ -62,6 +67,8 @@ export class Replica {
     }
     const { state, result, events } = apply(this.#state, { index: entry.index, term: entry.term, data: entry.data });
     this.#state = state;
+    if (events.length > 0) this.#events.push(...events);
+    if (this.#events.length > EVENTS_MAX * 2) this.#events = this.#events.slice(-EVENTS_MAX);
     const applied: AppliedEntry = { index: entry.index, term: entry.term, data: entry.data, result, events };
     for (const listener of this.#listeners) listener(applied);
     this.#wake();
@@ -92,6 +99,11 @@ export class Replica {
     if (index + 1 < first) return null;
     const from = index + 1 - first;
     return this.#recent.slice(from, from + countMax);
+  }
+
+  /** Events that were told here after a place in the ledger, oldest first, at most `countMax`; those of long ago are not kept. */
+  eventsAfter(place: { readonly index: number; readonly ordinal: number }, countMax: number): readonly CellEvent[] {
+    return this.#events.filter((event) => event.index > place.index || (event.index === place.index && event.ordinal > place.ordinal)).slice(0, countMax);
   }
 
   subscribe(listener: (entry: AppliedEntry | null) => void): () => void {
