@@ -15,6 +15,7 @@ import { LedgerNode } from '../shared/ledger/node/ledger-node.ts';
 import { DEFAULT_PARAMETERS, emptyCell } from '../shared/model/cell.ts';
 import type { CellState } from '../shared/model/cell.ts';
 import { TIMING_PROFILES } from '../shared/model/timing.ts';
+import type { NodeRecord } from '../shared/model/node.ts';
 import type { VolumeRecord } from '../shared/model/volume.ts';
 import { uuid } from '../shared/random.ts';
 import { openDatagrams, parseAddress } from '../shared/net/datagrams.ts';
@@ -111,15 +112,22 @@ function leaseKeysOf(state: CellState): ReadonlyMap<MemberId, string> {
   return knownKeys.keys;
 }
 
+/** What was built for a volume, and from which records. They never change in place, and a look at a volume asks for its text each time. */
+const builtConfigs = new WeakMap<VolumeRecord, { readonly nodes: readonly NodeRecord[]; readonly text: string }>();
+
 function configText(config: AgentConfig, volume: VolumeRecord, state: CellState): string {
   const nodes = volume.replicas.flatMap((id) => {
     const node = state.nodes.get(id);
     return node === undefined ? [] : [node];
   });
-  return buildDrbdConfig({
+  const built = builtConfigs.get(volume);
+  if (built !== undefined && built.nodes.length === nodes.length && built.nodes.every((node, at) => node === nodes[at])) return built.text;
+  const text = buildDrbdConfig({
     volume, nodes, volumeGroup: config.volumeGroup, helper: HELPER_PROGRAM, pingTimeoutTenths: PING_TIMEOUT_TENTHS,
     secret: sharedSecret(config, state, volume),
   });
+  builtConfigs.set(volume, { nodes, text });
+  return text;
 }
 
 /** A secret for this volume and epoch: a replica that was retired cannot connect any more (SAFETY.md 2.2). */

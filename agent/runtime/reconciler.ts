@@ -69,6 +69,8 @@ export class Reconciler {
   readonly #alarmedAtMs = new Map<string, number>();
   #pollTimer: Timer | null = null;
   #lookAllTimer: Timer | null = null;
+  /** As of the last look at everything that they called for. */
+  #knownNodes: CellState['nodes'] | null = null;
   #isReady = false;
   #isStopped = false;
 
@@ -130,8 +132,14 @@ export class Reconciler {
     }
     const volume = state.volumes.get(subject as VolumeId);
     if (volume !== undefined) this.#touchVolume(volume.id);
-    // A node was fenced or came back: that is a peer of some volume here.
-    else if (state.nodes.has(subject as NodeId) && subject !== this.#options.self.node) this.touchAll();
+    else if (state.nodes.has(subject as NodeId)) this.#touchNode(state);
+  }
+
+  /** A node was fenced or came back: that is a peer of some volume here. Most events that name a node (a placement) change nothing of it. */
+  #touchNode(state: CellState): void {
+    if (state.nodes === this.#knownNodes) return;
+    this.#knownNodes = state.nodes;
+    this.touchAll();
   }
 
   #touchVolume(id: VolumeId): void {
