@@ -154,8 +154,10 @@ function fail(log: ProcessLog, error: unknown): never {
   process.exit(1);
 }
 
-// Failures of the start are told and end the process.
-main().catch((error: unknown) => {
-  process.stderr.write(`ves agent: ${describeError(error)}\n`);
-  process.exit(1);
-});
+// Whoever warms the compile cache only imports this. Failures of the start are told and end the process.
+if (import.meta.main) {
+  main().catch((error: unknown) => {
+    process.stderr.write(`ves agent: ${describeError(error)}\n`);
+    process.exit(1);
+  });
+}

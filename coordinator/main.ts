@@ -70,10 +70,13 @@ function configPath(): string {
   process.exit(2);
 }
 
-const path = configPath();
-try {
-  await main(path);
-} catch (thrown) {
-  process.stderr.write(`coordinator: ${describeError(thrown)}\n`);
-  process.exit(1);
+// Whoever warms the compile cache only imports this.
+if (import.meta.main) {
+  const path = configPath();
+  try {
+    await main(path);
+  } catch (thrown) {
+    process.stderr.write(`coordinator: ${describeError(thrown)}\n`);
+    process.exit(1);
+  }
 }

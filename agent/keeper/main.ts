@@ -92,9 +92,12 @@ async function awaitKey(path: string): Promise<LeaseKey> {
   }
 }
 
-try {
-  await main();
-} catch (thrown) {
-  process.stderr.write(`keeper: ${describeError(thrown)}\n`);
-  process.exit(1);
+// Whoever warms the compile cache only imports this.
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (thrown) {
+    process.stderr.write(`keeper: ${describeError(thrown)}\n`);
+    process.exit(1);
+  }
 }

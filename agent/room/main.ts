@@ -43,5 +43,8 @@ function fail(thrown: unknown): void {
   process.exit(1);
 }
 
-process.on('uncaughtException', fail);
-main().catch(fail);
+// Whoever warms the compile cache only imports this.
+if (import.meta.main) {
+  process.on('uncaughtException', fail);
+  main().catch(fail);
+}
