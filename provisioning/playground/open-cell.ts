@@ -1,6 +1,7 @@
 /**
  * Which cell runs in this directory: the one that lives there, or a new one? And does what the user asked fit it?
  */
+import { rm } from 'node:fs/promises';
 import { ClusterError } from '../../shared/errors.ts';
 import { readCellFile, writeCellFile } from './cell-file.ts';
 import type { CellFile, CellNode } from './cell-file.ts';
@@ -24,6 +25,8 @@ export async function openCell(layout: Layout, options: PlaygroundOptions, at: s
   const found = await readCellFile(layout.cellFile);
   if (found === null) return { cell: await foundCell(layout, options, at), isNew: true };
   refuseDifferences(layout, found, options);
+  // A mark that the end of founding did not get to remove must never let a later start clear this directory.
+  await rm(layout.foundingMark, { force: true });
   return { cell: await grow(layout, found, options.nodes ?? found.nodes.length), isNew: false };
 }
 

@@ -151,6 +151,9 @@ opening('is never founded again, whatever its members lost', async () => {
     assert.not.ok(isNew);
     assert.is(readFileSync(layout.cellFile, 'utf8'), before);
     assert.not.ok(existsSync(layout.node('node-1').data));
+    // And when cell.json is lost, too, nothing here is cleared any more.
+    rmSync(layout.cellFile);
+    assert.is(await failureOf(() => openCell(layout, asked(), AT)), 'DirectoryNotEmpty');
   });
 });
 
