@@ -10,6 +10,7 @@ import type { Drbd } from './drivers/drbd/run-drbd.ts';
 import type { Images } from './drivers/image/write-image.ts';
 import type { Lvm } from './drivers/lvm/run-lvm.ts';
 import type { ObservedReplica, ObservedResource } from './machines/observed.ts';
+import { TAINTED_DIRECTORY } from './runtime/fence-peer.ts';
 import type { ReplicaPort } from './runtime/ports.ts';
 
 /** Says that DRBD metadata was made in this logical volume for its present membership. */
@@ -48,6 +49,8 @@ export function createReplicas(drivers: { readonly drbd: Drbd; readonly lvm: Lvm
         await lvm.changeTags(volume, { remove: [FORMED_TAG] });
         await lvm.remove(volume);
       }
+      // Its disk may have failed; what is made here later is another replica, and not to be taken for that one.
+      await files.remove(`${TAINTED_DIRECTORY}/${volume}`);
       await files.remove(fileOf(volume));
     },
     readConfig: async (volume) => await files.read(fileOf(volume)),

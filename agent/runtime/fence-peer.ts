@@ -22,6 +22,8 @@ export const NOT_DECIDED = 1;
 
 const PROPOSE_TIMEOUT_MS = 2_000;
 const RETRY_MS = 200;
+/** How much later than the helper's call the event stream may tell of the same loss. */
+const EVENT_DELAY_MS_MAX = 2_000;
 
 /** What the answers depend on. */
 export interface FencePeerOptions {
@@ -67,22 +69,53 @@ export class FencePeer {
   }
 
   async #fencePeer(id: VolumeId): Promise<number> {
-    const { log, self, world, resources, promoting } = this.#options;
+    const { log, world, resources, promoting } = this.#options;
     const token = {};
     this.#newest.set(id, token);
+    const askedAtMs = world.clock.nowMs();
     for (;;) {
       if (this.#newest.get(id) !== token) return NOT_DECIDED;
-      const state = log.state();
-      const volume = state.volumes.get(id);
-      const isHolder = volume !== undefined && volume.holder === self.node && volume.holderBootId === self.bootId;
-      if (!isHolder) return NOT_DECIDED;
-      if (promoting.has(id) && resources().get(id)?.role !== 'Primary') return this.#answerPromotion(state, volume);
-      if (resources().get(id)?.connection === 'Connected') return NOT_DECIDED;
-      const answer = await this.#shrink(volume);
-      if (answer !== null) return answer;
+      const resource = resources().get(id);
+      const volume = log.state().volumes.get(id);
+      if (promoting.has(id) && resource?.role !== 'Primary') return this.#isHeld(volume) ? this.#answerPromotion(log.state(), volume) : NOT_DECIDED;
+      // The kernel calls it for a resource that it has, so an agent that does not see it yet has only just begun to look.
+      if (resource !== undefined) {
+        // Nobody promotes it under a permit: an order of an agent that is no more.
+        if (resource.role !== 'Primary') return NOT_DECIDED;
+        const answer = await this.#answerPrimary(id, resource, world.clock.nowMs() - askedAtMs);
+        if (answer !== null) return answer;
+      }
       await new Promise<void>((resolve) => {
         world.timers.after(RETRY_MS, () => resolve());
       });
+    }
+  }
+
+  /** For a primary that lost its peer: the exit code, or null to look again. */
+  async #answerPrimary(id: VolumeId, resource: ObservedResource, askedForMs: number): Promise<number | null> {
+    // The event that says that the peer is lost may come later than the call that asks about it. One that came back makes
+    // the kernel ignore the exit code.
+    if (resource.connection === 'Connected') return askedForMs > EVENT_DELAY_MS_MAX ? NOT_DECIDED : null;
+    const volume = this.#options.log.state().volumes.get(id);
+    return this.#isHeld(volume) ? await this.#shrink(volume) : await this.#confirmNotHeld(id);
+  }
+
+  #isHeld(volume: VolumeRecord | undefined): volume is VolumeRecord {
+    const { self } = this.#options;
+    return volume !== undefined && volume.holder === self.node && volume.holderBootId === self.bootId;
+  }
+
+  /** The kernel asks only once: an agent that has not caught up yet (it has just started) must not say no. */
+  async #confirmNotHeld(id: VolumeId): Promise<number | null> {
+    const { log, world } = this.#options;
+    try {
+      const state = await log.readFresh({ timeoutMs: PROPOSE_TIMEOUT_MS });
+      if (this.#isHeld(state.volumes.get(id))) return null;
+      world.log.write({ event: 'alarm', subject: id, reason: 'a primary that this node does not hold lost its peer: it stays frozen' });
+      return NOT_DECIDED;
+    } catch (error) {
+      world.log.write({ event: 'holderNotConfirmed', volume: id, error: describeError(error) });
+      return null;
     }
   }
 

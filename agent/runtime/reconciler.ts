@@ -229,13 +229,19 @@ export class Reconciler {
     const isPromotionDue = volume.holder === self.node && this.#isStartingHere(state, volume) && this.observed().resources.get(id)?.role !== 'Primary';
     if (!isPromotionDue) this.#promotingSince.delete(id);
     else if (!this.#promotingSince.has(id)) this.#promotingSince.set(id, world.clock.nowMs());
-    const sinceMs = this.#promotingSince.get(id);
-    const wantedConfig = volume.replicas.includes(self.node) ? this.#options.configText(volume, state) : '';
-    const step = nextVolumeStep({
-      state, volume, self, observed: this.observed(), wantedConfig,
-      promotionWaitedMs: sinceMs === undefined ? null : world.clock.nowMs() - sinceMs,
+    return await this.#takeVolumeStep(volume, this.#stepFor(state, volume), this.#wantedConfig(state, volume));
+  }
+
+  #stepFor(state: CellState, volume: VolumeRecord): VolumeStep {
+    const { self, world } = this.#options;
+    return nextVolumeStep({
+      state, volume, self, observed: this.observed(), wantedConfig: this.#wantedConfig(state, volume),
+      promotionWaitedMs: ageOf(this.#promotingSince.get(volume.id), world.clock.nowMs()),
     });
-    return await this.#takeVolumeStep(volume, step, wantedConfig);
+  }
+
+  #wantedConfig(state: CellState, volume: VolumeRecord): string {
+    return volume.replicas.includes(this.#options.self.node) ? this.#options.configText(volume, state) : '';
   }
 
   #isStartingHere(state: CellState, volume: VolumeRecord): boolean {
@@ -304,7 +310,8 @@ export class Reconciler {
     const { gate, log, replicas } = this.#options;
     const state = await log.readFresh({ timeoutMs: READ_TIMEOUT_MS });
     const fresh = state.volumes.get(volume.id);
-    if (fresh === undefined || fresh.generation !== volume.generation || fresh.formatted === isNew) return 'again';
+    // P1 to P4 hold in the fresh state, and P6 holds now: not only when this was decided.
+    if (fresh === undefined || this.#stepFor(state, fresh).kind !== (isNew ? 'promoteNew' : 'promote')) return WAIT_MS;
     this.promoting.add(volume.id);
     try {
       await gate.pass(isNew ? 'first promotion' : 'promotion', this.#permit(state, volume.id, volume.generation), async () => {
