@@ -120,6 +120,7 @@ export class Projection implements EventBook {
 
   /** Whether the state may be old because nobody leads as far as is known here, or the ledger has not been heard yet. */
   isStale(): boolean {
+    this.#dropOvertaken();
     return this.#copied !== null || this.#log === null || this.#log.status().leader === null;
   }
 
@@ -151,9 +152,12 @@ export class Projection implements EventBook {
       if (this.#copied === null) throw new Error('the projection follows no ledger yet');
       return this.#copied;
     }
-    const { appliedIndex } = log.status();
-    if (this.#copied !== null && appliedIndex >= this.#copied.index) this.#copied = null;
-    return this.#copied ?? { index: appliedIndex, state: log.state() };
+    this.#dropOvertaken();
+    return this.#copied ?? { index: log.status().appliedIndex, state: log.state() };
+  }
+
+  #dropOvertaken(): void {
+    if (this.#copied !== null && this.#log !== null && this.#log.status().appliedIndex >= this.#copied.index) this.#copied = null;
   }
 
   /** Once the ledger was read fresh the copy has done its work, even if it were ahead (a cell that was recovered by hand). */

@@ -1,0 +1,178 @@
+/** Is a request of a user made exactly once, whatever becomes of the leader? */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createCellPort } from '../../../coordinator/cell-port.ts';
+import type { CellPortOptions } from '../../../coordinator/cell-port.ts';
+import { ClusterError } from '../../../shared/errors.ts';
+import { parseMemberId, parseReservationId } from '../../../shared/ids.ts';
+import type { MemberId } from '../../../shared/ids.ts';
+import type { LedgerStatus } from '../../../shared/ledger/replicated-log.ts';
+import type { IntentAnswer, RunInstancesIntent } from '../../../shared/wire/intent.ts';
+import { VirtualMesh, VirtualNetwork } from '../../support/virtual-mesh.ts';
+import { VirtualWorld } from '../../support/virtual-world.ts';
+import { creation, IMAGE, instanceIdOf, placementOn, runningCell, volumeIdOf } from '../shared/ledger/test-cell.ts';
+import type { TestCell } from '../shared/ledger/test-cell.ts';
+
+const SELF = parseMemberId('coordinator-1');
+const LEADER = parseMemberId('node-1');
+const OTHER = parseMemberId('node-2');
+
+/** Instance number 9. */
+const INTENT: RunInstancesIntent = {
+  kind: 'runInstances', reservation: parseReservationId(`r-${'9'.padStart(17, '0')}`), environment: 'default', clientToken: null, requestHash: 'hash', image: IMAGE, type: 't1.micro',
+  vcpus: 1, memoryMiB: 128, diskBytes: 1024 ** 3, keyName: null, userData: null, tags: {}, terminationProtected: false, shutdownBehavior: 'stop', minCount: 1,
+  ids: [{ instance: instanceIdOf(9), volume: volumeIdOf(9) }], dryRun: false,
+};
+const CREATED: IntentAnswer = { kind: 'created', index: 7, instances: [instanceIdOf(9)] };
+
+class Bench {
+  readonly world = new VirtualWorld(1);
+  readonly network = new VirtualNetwork(this.world);
+  readonly mesh: VirtualMesh = this.network.join(SELF);
+  readonly cell: TestCell = runningCell(3);
+  leader: MemberId | null = LEADER;
+  readonly waited: number[] = [];
+  readonly asked: MemberId[] = [];
+  readonly port;
+
+  constructor() {
+    const status = (): LedgerStatus => ({ member: SELF, role: 'subscriber', term: 1, leader: this.leader, appliedIndex: 1, commitIndex: 1, voters: [], learners: [], matchIndex: {} });
+    const log: CellPortOptions['log'] = {
+      status, state: () => this.cell.state, subscribe: () => () => undefined, onStatus: () => () => undefined,
+      readFresh: () => Promise.resolve(this.cell.state),
+      propose: (command) => Promise.resolve({ index: 11, result: this.cell.apply(command) }),
+      waitApplied: (index) => {
+        this.waited.push(index);
+        return Promise.resolve();
+      },
+    };
+    this.port = createCellPort({ world: this.world, mesh: this.mesh, log, projection: { state: () => this.cell.state } });
+  }
+
+  /** A member that answers intents as told. */
+  answering(member: MemberId, answer: () => Promise<IntentAnswer>): void {
+    this.network.join(member).serve('intent', async () => {
+      this.asked.push(member);
+      return await answer();
+    });
+  }
+
+  async finish<Value>(promise: Promise<Value>): Promise<Value> {
+    let isDone = false;
+    const watched = promise.finally(() => {
+      isDone = true;
+    });
+    watched.catch(() => undefined);
+    await this.world.until('the promise settles', () => isDone, 30_000);
+    return await watched;
+  }
+}
+
+const failed = (code: string): Promise<IntentAnswer> => Promise.reject(new ClusterError(code, code, { retryable: true }));
+
+const port = suite('cell port');
+
+port('hands a request to the leader', async () => {
+  const bench = new Bench();
+  bench.answering(LEADER, () => Promise.resolve(CREATED));
+  assert.equal(await bench.finish(bench.port.runInstances(INTENT)), CREATED);
+  assert.equal(bench.asked, [LEADER]);
+});
+
+port('waits for a leader, and follows a change of leader', async () => {
+  const bench = new Bench();
+  bench.leader = null;
+  bench.answering(LEADER, () => failed('NotLeader'));
+  bench.answering(OTHER, () => Promise.resolve(CREATED));
+  bench.world.timers.after(1_000, () => {
+    bench.leader = LEADER;
+  });
+  bench.world.timers.after(2_000, () => {
+    bench.leader = OTHER;
+  });
+  assert.equal(await bench.finish(bench.port.runInstances(INTENT)), CREATED);
+  assert.ok(bench.asked.includes(LEADER));
+  assert.is(bench.asked.at(-1), OTHER);
+});
+
+port('tells what an attempt without an answer created, instead of a refusal by its traces', async () => {
+  const bench = new Bench();
+  let attempt = 0;
+  bench.answering(LEADER, async () => {
+    attempt += 1;
+    if (attempt === 1) {
+      bench.cell.run(creation(9, placementOn(1, 2)));
+      return await failed('LedgerTimeout');
+    }
+    const { kind: _kind, minCount: _min, ids: _ids, dryRun: _dry, ...launch } = INTENT;
+    const result = bench.cell.apply({ kind: 'createInstances', ...launch, instances: [{ id: instanceIdOf(9), volume: volumeIdOf(9), placement: placementOn(1, 2) }] });
+    return result.kind === 'rejected' ? { kind: 'rejected', result } : CREATED;
+  });
+  const answer = await bench.finish(bench.port.runInstances(INTENT));
+  assert.is(attempt, 2);
+  assert.equal(answer, { kind: 'created', index: bench.cell.instance(9).launchIndex, instances: [instanceIdOf(9)] });
+});
+
+port('tells of no capacity when nothing came of the attempt without an answer', async () => {
+  const bench = new Bench();
+  let attempt = 0;
+  bench.answering(LEADER, () => {
+    attempt += 1;
+    return attempt === 1 ? failed('PeerTimeout') : Promise.resolve({ kind: 'noCapacity', refused: [] });
+  });
+  assert.equal(await bench.finish(bench.port.runInstances(INTENT)), { kind: 'noCapacity', refused: [] });
+});
+
+port('gives up at its deadline, and says whether it may have happened', async () => {
+  for (const [code, expected] of [['NotLeader', 'NoLeader'], ['LedgerTimeout', 'LedgerTimeout']] as const) {
+    const bench = new Bench();
+    bench.answering(LEADER, () => failed(code));
+    const startedAtMs = bench.world.clock.nowMs();
+    try {
+      await bench.finish(bench.port.runInstances(INTENT));
+      assert.unreachable();
+    } catch (error) {
+      assert.instance(error, ClusterError);
+      assert.is((error as ClusterError).code, expected);
+      assert.is((error as ClusterError).retryable, true);
+    }
+    const tookMs = bench.world.clock.nowMs() - startedAtMs;
+    assert.ok(tookMs >= 10_000 && tookMs < 11_000, `${tookMs} ms`);
+  }
+});
+
+port('does not ask again after a refusal for good', async () => {
+  const bench = new Bench();
+  bench.answering(LEADER, () => Promise.reject(new ClusterError('NotAuthorised', 'no coordinator', { retryable: false })));
+  try {
+    await bench.finish(bench.port.runInstances(INTENT));
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as ClusterError).code, 'NotAuthorised');
+  }
+  assert.is(bench.asked.length, 1);
+});
+
+port('reads what it wrote: fresh waits for the newest own entry, or a newer one that is asked for', async () => {
+  const bench = new Bench();
+  await bench.port.fresh();
+  assert.equal(bench.waited, []);
+  bench.answering(LEADER, () => Promise.resolve(CREATED));
+  await bench.finish(bench.port.runInstances(INTENT));
+  await bench.port.fresh();
+  await bench.port.fresh(9);
+  await bench.port.fresh(3);
+  await bench.port.propose({ kind: 'cordonNode', node: 'node-3' as never, cordoned: true });
+  await bench.port.fresh();
+  assert.equal(bench.waited, [7, 9, 7, 11]);
+});
+
+port('asks the holder for a console, and nobody where nobody holds it', async () => {
+  const bench = new Bench();
+  const holder = bench.network.join(parseMemberId('node-1'));
+  holder.serve('console', async (_from, body) => await Promise.resolve({ text: `of ${(body as { instance: string }).instance}` }));
+  assert.equal(await bench.finish(bench.port.console(instanceIdOf(1))), { text: `of ${instanceIdOf(1)}` });
+  assert.equal(await bench.finish(bench.port.console(instanceIdOf(5))), { text: '' });
+});
+
+port.run();
