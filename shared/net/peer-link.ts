@@ -17,6 +17,7 @@ import { createOutbox } from './outbox.ts';
 import type { Outbox, OutboxLimits } from './outbox.ts';
 import { createOpenQuestions, parseAnswer } from './requests.ts';
 import type { OpenQuestions } from './requests.ts';
+import { updateWindowRarely } from './stream-window.ts';
 
 /** What a stream is for. */
 export type StreamUse = Channel | 'request';
@@ -68,6 +69,7 @@ export interface PeerLink {
 /** Reads frames from a stream; a stream that sends anything else is closed, and a fact says so. */
 export function readFrames(stream: Stream, context: LinkContext, member: Member, use: StreamUse, onMessage: (message: unknown) => void): void {
   const reader = createFrameReader(context.limits.messageBytesMax, onMessage);
+  updateWindowRarely(stream);
   stream.addEventListener('message', (event) => {
     if (stream.status === 'aborted') return;
     try {

@@ -25,6 +25,33 @@ mesh('delivers messages in order, on their own channel', async () => {
   });
 });
 
+mesh('does not answer each message with a window update, and still lets far more than a window through', async () => {
+  await withCell(2, async (peers) => {
+    await connected(peers);
+    const [a, b] = [at(peers, 0).mesh, at(peers, 1).mesh];
+    let got = 0;
+    b.onMessage('ledger', () => {
+      got += 1;
+    });
+    const send = async (message: string, count: number): Promise<number> => {
+      const [before, wanted] = [a.stats().receivedBytes, got + count];
+      for (let number = 0; number < count; number += 1) {
+        assert.ok(a.send(b.self, 'ledger', message));
+        // Each in a turn of its own, so that each is a frame of its own.
+        await new Promise((resolve) => void setImmediate(resolve));
+      }
+      await eventually('all of them', () => got === wanted);
+      return a.stats().receivedBytes - before;
+    };
+    await send('the first one opens the stream', 1);
+    const forSmall = await send('small', 200);
+    assert.ok(forSmall < 2_000, `${forSmall} bytes came back for 200 small messages: with an update each it is over 6000`);
+    // Eight windows of 256 KiB.
+    await send('x'.repeat(MESSAGE_BYTES_MAX / 2), (8 * 256 * 1024) / (MESSAGE_BYTES_MAX / 2));
+    assert.is(await b.request(a.self, 'unheard', null, { timeoutMs: 25_000 }).catch((error: unknown) => (error instanceof ClusterError ? error.code : String(error))), 'UnknownMethod');
+  });
+});
+
 mesh('answers requests, hands on what the other side threw, and keeps the deadline', async () => {
   await withCell(2, async (peers) => {
     const [a, b] = [at(peers, 0).mesh, at(peers, 1).mesh];
