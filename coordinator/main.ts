@@ -6,10 +6,11 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { ClusterError, describeError } from '../shared/errors.ts';
+import { openProcessLog } from '../shared/process/process-log.ts';
+import { clock, createWorld } from '../shared/process/process-world.ts';
 import { parseCoordinatorConfig } from './config.ts';
 import type { CoordinatorConfig } from './config.ts';
 import { startCoordinator } from './coordinator.ts';
-import { createProcessWorld, openProcessLog } from './process-world.ts';
 
 const USAGE = 'usage: node coordinator/main.ts --config FILE\n';
 /** An orderly end that takes longer than this is cut short. */
@@ -26,7 +27,7 @@ async function readConfig(path: string): Promise<CoordinatorConfig> {
 
 async function main(path: string): Promise<void> {
   const config = await readConfig(path);
-  const log = await openProcessLog(config.member, config.logFile);
+  const log = openProcessLog(clock, { who: { process: 'coordinator', coordinator: config.member }, path: config.logFile });
   const leave = async (code: number): Promise<never> => {
     await log.close();
     process.exit(code);
@@ -41,7 +42,7 @@ async function main(path: string): Promise<void> {
     process.stderr.write(`coordinator: the ledger's store failed, so this process ends: ${describeError(error)}\n`);
     void leave(1); // As above.
   };
-  const coordinator = await startCoordinator(config, createProcessWorld(log), fatal);
+  const coordinator = await startCoordinator(config, createWorld(log), fatal);
   log.write({ event: 'coordinatorStarted', pid: process.pid, host: config.http.host, port: coordinator.httpPort, mesh: coordinator.meshAddresses });
 
   const end = (signal: string): void => {

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { accountIdOf, createAccounts } from '../../../coordinator/accounts.ts';
 import { parseCoordinatorConfig } from '../../../coordinator/config.ts';
 import type { AccountConfig } from '../../../coordinator/config.ts';
+import { parseNodeId } from '../../../shared/ids.ts';
 
 const config = suite('configuration');
 
@@ -55,10 +56,10 @@ config('that is no JSON is refused', () => {
 });
 
 const accounts = suite('accounts');
-const account = (fields: Partial<AccountConfig>): AccountConfig => ({ ...ACCOUNT, environment: 'playground', role: 'operator', ...fields }) as AccountConfig;
+const account = (fields: Partial<AccountConfig>): AccountConfig => ({ ...ACCOUNT, environment: parseNodeId('playground'), role: 'operator', ...fields });
 
 accounts('are found by their key, with an account id that depends on the environment alone', async () => {
-  const found = createAccounts([account({}), account({ accessKeyId: 'AKIAVESEXAMPLE00002', name: 'other' }), account({ accessKeyId: 'AKIAVESEXAMPLE00003', environment: 'lab' as never, role: 'user' })]);
+  const found = createAccounts([account({}), account({ accessKeyId: 'AKIAVESEXAMPLE00002', name: 'other' }), account({ accessKeyId: 'AKIAVESEXAMPLE00003', environment: parseNodeId('lab'), role: 'user' })]);
   const [first, second, third] = await Promise.all(['AKIAVESEXAMPLE00001', 'AKIAVESEXAMPLE00002', 'AKIAVESEXAMPLE00003'].map((key) => found.find(key)));
   assert.match(first?.accountId ?? '', /^\d{12}$/);
   assert.is(first?.accountId, second?.accountId);
