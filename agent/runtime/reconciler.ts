@@ -23,6 +23,7 @@ import type { Gate, Permit } from './gate.ts';
 import type { DomainPort, ReplicaPort } from './ports.ts';
 import { Tasks } from './tasks.ts';
 import type { Verdict } from './tasks.ts';
+import { Turns } from './turns.ts';
 
 const PROPOSE_TIMEOUT_MS = 4_000;
 const READ_TIMEOUT_MS = 3_000;
@@ -32,6 +33,8 @@ const DOMAIN_POLL_MS = 1_500;
 const LOOK_ALL_MS = 5_000;
 /** How long to wait before a step that waits for something without a change event of its own is looked at again. */
 const WAIT_MS = 500;
+/** Replicas created at once. LVM locks its volume group for each command, so more would only queue there, and take the processor from requests. */
+const CREATIONS_MAX = 4;
 const ALARM_REPEAT_MS = 30_000;
 
 /** What the reconciler is made from. */
@@ -56,6 +59,7 @@ type Since<Key> = Map<Key, number>;
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #volumeTasks: Tasks<VolumeId>;
+  readonly #creating = new Turns(CREATIONS_MAX);
   readonly #instanceTasks: Tasks<InstanceId>;
   #replicas: ReadonlyMap<VolumeId, ObservedReplica> = new Map();
   #domains: ReadonlyMap<InstanceId, ObservedDomain> = new Map();
@@ -255,8 +259,12 @@ export class Reconciler {
     this.#note(id, step);
     switch (step.kind) {
       case 'createReplica':
-        await replicas.createReplica(id, volume.sizeBytes);
-        this.#replicas = await replicas.listReplicas();
+        await this.#creating.take(async () => {
+          // It waited: whatever changed meanwhile is decided anew.
+          if (this.#options.log.state().volumes.get(id) !== volume) return;
+          await replicas.createReplica(id, volume.sizeBytes);
+          this.#replicas = await replicas.listReplicas();
+        });
         return 'again';
       case 'configure':
         await replicas.writeConfig(id, wantedConfig);
