@@ -1,35 +1,12 @@
 /**
- * What is the world of a real process? The machine's clock, timers and chance, and the ports of its node.
+ * What is the world of a node's agent? That of any process, and the ports of its node.
  */
-import { randomBytes, randomInt } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseBootId } from '../../shared/ids.ts';
-import type { Chance, Clock, HelperCalls, Log, Machine, NodeWorld, Runner, Timers, World } from '../../shared/world.ts';
-import { createFiles } from './files.ts';
+import { createFiles } from '../../shared/process/files.ts';
+import { createWorld } from '../../shared/process/process-world.ts';
+import type { HelperCalls, Log, Machine, NodeWorld, Runner } from '../../shared/world.ts';
 import { createHelperCalls } from './helper-calls.ts';
-
-/** CLOCK_MONOTONIC: the same for all processes of one boot. */
-export const clock: Clock = {
-  nowMs: () => Number(process.hrtime.bigint() / 1000n) / 1000,
-  wallTime: () => new Date().toISOString(),
-};
-
-export const timers: Timers = {
-  after: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs);
-    return { cancel: () => clearTimeout(timer) };
-  },
-};
-
-export const chance: Chance = {
-  next: () => randomInt(2 ** 47) / 2 ** 47,
-  bytes: (count) => new Uint8Array(randomBytes(count)),
-};
-
-/** What every process has. */
-export function createWorld(log: Log): World {
-  return { clock, timers, chance, log };
-}
 
 /** What {@link createNodeWorld} is made from: the machine it runs on (real, or of the room) and where it keeps things. */
 export interface NodeWorldOptions {

@@ -6,14 +6,14 @@
 import { readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { createWorld, clock, timers } from '../drivers/node-world.ts';
-import { createProcessLog } from '../drivers/process-log.ts';
 import { openDatagrams } from '../../shared/net/datagrams.ts';
 import { leaseKeyFrom } from '../../shared/net/lease-key.ts';
 import type { LeaseKey } from '../../shared/net/lease-key.ts';
 import { createSealer } from '../../shared/net/lease-seal.ts';
 import { serveLines } from '../../shared/net/lines.ts';
 import type { LineConnection } from '../../shared/net/lines.ts';
+import { openProcessLog } from '../../shared/process/process-log.ts';
+import { clock, createWorld, timers } from '../../shared/process/process-world.ts';
 import { describeError } from '../../shared/errors.ts';
 import { readCell, writeCell } from './cell-file.ts';
 import { parseKeeperConfig } from './config.ts';
@@ -27,7 +27,7 @@ const KEY_POLL_MS = 250;
 async function main(): Promise<void> {
   const config = readConfig();
   const { cell, node, clusterUuid } = config;
-  const log = createProcessLog(clock, { process: 'keeper', node }, config.logFile);
+  const log = openProcessLog(clock, { who: { process: 'keeper', node }, path: config.logFile });
   const world = createWorld(log);
   const machine = await openMachine(config.machine, node);
   const cellFile = join(config.dataDirectory, 'keeper-cell.json');

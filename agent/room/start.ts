@@ -5,13 +5,13 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { ClusterError } from '../../shared/errors.ts';
+import { chance, clock, timers } from '../../shared/process/process-world.ts';
 import { callHelper } from './helper.ts';
 import { Journal } from './journal.ts';
 import { Room } from './model/room.ts';
 import type { DrbdHooks } from './model/drbd/room.ts';
 import type { DrbdPort, RoomEvent, RoomRecord, RoomWorld } from './model/ports.ts';
 import { NodeFiles } from './node-files.ts';
-import { realChance, realClock, realTimers } from './real-time.ts';
 import type { RoomProcessConfig } from './room-config.ts';
 import { RoomServer } from './server.ts';
 
@@ -36,7 +36,7 @@ export function roomSocketPath(directory: string): string {
 export async function startRoom(config: RoomProcessConfig, createDrbd: (world: RoomWorld, hooks: DrbdHooks) => DrbdPort, onEvent: (event: RoomEvent) => void = () => undefined): Promise<RunningRoom> {
   const socketPath = roomSocketPath(config.directory);
   const files = new NodeFiles(config.directories);
-  const world: RoomWorld = { clock: realClock, timers: realTimers, chance: realChance };
+  const world: RoomWorld = { clock, timers, chance };
   const edges: { journal: Journal<RoomRecord> | null; server: RoomServer | null } = { journal: null, server: null };
   const room = new Room(world, config.room, {
     readFile: (node, path) => files.read(node, path),

@@ -13,6 +13,8 @@ import { ClusterError } from '../../shared/errors.ts';
 import { encodeSnapshot } from '../../shared/ledger/snapshot.ts';
 import { loadIdentity } from '../../shared/net/identity.ts';
 import { loadLeaseKey } from '../../shared/net/lease-key.ts';
+import { createFiles } from '../../shared/process/files.ts';
+import { chance } from '../../shared/process/process-world.ts';
 import { hexDigits, uuid } from '../../shared/random.ts';
 import { errorCode } from '../../shared/store/durable-file.ts';
 import { openLedgerStore } from '../../shared/store/ledger-store.ts';
@@ -21,7 +23,7 @@ import { writeCellFile } from './cell-file.ts';
 import type { CellFile, CellNode } from './cell-file.ts';
 import { MEMORY_GIB_DEFAULT, NODES_DEFAULT } from './config.ts';
 import type { PlaygroundOptions } from './config.ts';
-import { chance, filesBelow, readText, writeText } from './files.ts';
+import { readText, writeText } from './files.ts';
 import { chooseFreePorts } from './free-ports.ts';
 import { foundingConf, foundingVoters, genesisState } from './genesis.ts';
 import type { Layout } from './layout.ts';
@@ -51,7 +53,7 @@ export async function foundCell(layout: Layout, options: PlaygroundOptions, at: 
 export async function makeNode(layout: Layout, id: string, ports: readonly [number, number], isAdmitted: boolean): Promise<CellNode> {
   const { data } = layout.node(id);
   await rm(data, { recursive: true, force: true });
-  const files = filesBelow(data);
+  const files = createFiles(data);
   const { peerId } = await loadIdentity(files, chance);
   const { publicKey } = await loadLeaseKey(files, chance);
   return { id, peerId, leaseKey: publicKey, meshPort: ports[0], leasePort: ports[1], isAdmitted };
@@ -89,7 +91,7 @@ async function makeCell(layout: Layout, options: PlaygroundOptions): Promise<Cel
     const [mesh = 0, lease = 0] = nodePorts.slice(2 * at);
     nodes.push(await makeNode(layout, `node-${at + 1}`, [mesh, lease], true));
   }
-  const { peerId } = await loadIdentity(filesBelow(layout.coordinator), chance);
+  const { peerId } = await loadIdentity(createFiles(layout.coordinator), chance);
   return {
     version: 1, cell: 'default', clusterUuid: uuid(chance), profile: options.profile ?? 'standard', bmc: options.bmc ?? 'none',
     memoryGiB: options.memoryGiB ?? MEMORY_GIB_DEFAULT,

@@ -3,7 +3,7 @@
  *
  * Temporary file, fsync, rename, fsync of the directory: after that the new bytes are there, before that the old ones.
  */
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** What a slot needs of a disk. Tests give one that fails. */
@@ -14,18 +14,26 @@ export interface SlotDisk {
   replace(path: string, bytes: Uint8Array): Promise<void>;
 }
 
-/** Replaces a file durably, mode 0600 unless told otherwise. Throws what the file system throws. */
-export async function replaceDurably(path: string, bytes: Uint8Array, mode = 0o600): Promise<void> {
-  const temporary = `${path}.tmp`;
-  const file = await open(temporary, 'w', mode);
+/**
+ * Replaces a file durably, mode 0600 unless told otherwise. One writer of a path at a time, so that a crash leaves at
+ * most one temporary file; who cannot promise that gives a `temporary` of its own. Throws what the file system throws.
+ */
+export async function replaceDurably(path: string, bytes: Uint8Array, mode = 0o600, temporary = `${path}.tmp`): Promise<void> {
   try {
-    await file.writeFile(bytes);
-    await file.chmod(mode);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(temporary, 'w', mode);
+    try {
+      await file.writeFile(bytes);
+      await file.chmod(mode);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    // The disk may have just gone away: what counts is the first failure.
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
   }
-  await rename(temporary, path);
   await syncDirectory(dirname(path));
 }
 

@@ -22,7 +22,7 @@ export interface Zone {
 
 const SCHEMA = 'valibot';
 const NET = ['libp2p', '@libp2p/*', '@chainsafe/*', '@multiformats/*', 'uint8arraylist'];
-const SHARED = ['shared (pure)', 'shared/net', 'shared/store'];
+const SHARED = ['shared (pure)', 'shared/net', 'shared/process', 'shared/store'];
 
 export const ZONES: Zone[] = [
   {
@@ -35,6 +35,7 @@ export const ZONES: Zone[] = [
   },
   { name: 'shared/net', files: ['shared/net/**'], zones: ['shared (pure)'], libraries: NET, mayUseNode: true, isPure: false },
   { name: 'shared/store', files: ['shared/store/**'], zones: ['shared (pure)'], libraries: ['level', 'classic-level'], mayUseNode: true, isPure: false },
+  { name: 'shared/process', files: ['shared/process/**'], zones: ['shared (pure)', 'shared/store'], libraries: [], mayUseNode: true, isPure: false },
   { name: 'agent/machines', files: ['agent/machines/**'], zones: ['shared (pure)'], libraries: [], mayUseNode: false, isPure: true },
   {
     name: 'agent/drivers (build, parse)',
@@ -49,7 +50,7 @@ export const ZONES: Zone[] = [
   {
     name: 'agent/drivers',
     files: ['agent/drivers/**'],
-    zones: ['shared (pure)', 'agent/drivers (build, parse)'],
+    zones: ['shared (pure)', 'shared/process', 'agent/drivers (build, parse)'],
     libraries: ['systeminformation'],
     mayUseNode: true,
     isPure: false,
@@ -58,12 +59,12 @@ export const ZONES: Zone[] = [
     // No library at all: the keeper must stay small.
     name: 'agent/keeper',
     files: ['agent/keeper/**'],
-    zones: ['shared (pure)', 'shared/net', 'agent/machines', 'agent/runtime', 'agent/drivers', 'agent/drivers (build, parse)', 'agent/room'],
+    zones: ['shared (pure)', 'shared/net', 'shared/process', 'agent/machines', 'agent/runtime', 'agent/drivers', 'agent/drivers (build, parse)', 'agent/room'],
     libraries: [],
     mayUseNode: true,
     isPure: false,
   },
-  { name: 'agent/room', files: ['agent/room/**'], zones: ['shared (pure)', 'agent/room/model'], libraries: [], mayUseNode: true, isPure: false },
+  { name: 'agent/room', files: ['agent/room/**'], zones: ['shared (pure)', 'shared/process', 'agent/room/model'], libraries: [], mayUseNode: true, isPure: false },
   {
     name: 'agent',
     files: ['agent/**'],

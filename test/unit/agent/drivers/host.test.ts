@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createHost, systemLoad } from '../../../../agent/drivers/host.ts';
 import { Lvm } from '../../../../agent/drivers/lvm/run-lvm.ts';
-import { createFiles } from '../../../../agent/drivers/files.ts';
+import { createFiles } from '../../../../shared/process/files.ts';
 import { Xen, XEN_DEFAULTS } from '../../../../agent/drivers/xen/run-xen.ts';
 import { GIB } from '../../../../shared/units.ts';
 import type { Runner } from '../../../../shared/world.ts';

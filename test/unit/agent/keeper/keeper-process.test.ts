@@ -11,7 +11,7 @@ import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { clock, timers } from '../../../../agent/drivers/node-world.ts';
+import { clock, timers } from '../../../../shared/process/process-world.ts';
 import { parseBootId, parseCellId, parseNodeId } from '../../../../shared/ids.ts';
 import { openDatagrams } from '../../../../shared/net/datagrams.ts';
 import { leaseKeyFrom } from '../../../../shared/net/lease-key.ts';

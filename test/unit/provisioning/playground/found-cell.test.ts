@@ -21,7 +21,8 @@ import { loadIdentity } from '../../../../shared/net/identity.ts';
 import { loadLeaseKey } from '../../../../shared/net/lease-key.ts';
 import { openLedgerStore } from '../../../../shared/store/ledger-store.ts';
 import type { LedgerStore } from '../../../../shared/store/ledger-store.ts';
-import { chance, filesBelow } from '../../../../provisioning/playground/files.ts';
+import { createFiles } from '../../../../shared/process/files.ts';
+import { chance } from '../../../../shared/process/process-world.ts';
 import { failureOf, withDirectory } from './support.ts';
 
 const AT = '2026-11-22T10:00:00.000Z';
@@ -81,14 +82,14 @@ founding('writes a ledger that knows every member by the keys that lie on its di
     assert.is(state.parameters.profile, 'fast');
     assert.is(state.nodes.size, 3);
     for (const node of state.nodes.values()) {
-      const files = filesBelow(layout.node(node.id).data);
+      const files = createFiles(layout.node(node.id).data);
       assert.is(node.peerId, (await loadIdentity(files, chance)).peerId);
       assert.is(node.leaseKey, (await loadLeaseKey(files, chance)).publicKey);
       assert.is(node.phase, 'admitted');
       assert.is(node.power.kind, 'ipmi');
     }
     const coordinator = [...state.coordinators.values()][0];
-    assert.is(coordinator?.peerId, (await loadIdentity(filesBelow(layout.coordinator), chance)).peerId);
+    assert.is(coordinator?.peerId, (await loadIdentity(createFiles(layout.coordinator), chance)).peerId);
     assert.is(coordinator?.storeUuid, (await storeOf(join(layout.coordinator, 'ledger'))).storeUuid);
     const [image] = [...state.images.values()];
     const content = readFileSync(join(layout.images, image?.digest ?? ''));

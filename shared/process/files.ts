@@ -1,16 +1,17 @@
 /**
- * How does a small file reach the disk for certain? Temporary file, fsync, rename, fsync of the directory.
+ * How does a process keep its few small files? The `Files` port below one directory, each replaced durably.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, normalize, resolve } from 'node:path';
-import { ClusterError } from '../../shared/errors.ts';
-import type { Files } from '../../shared/world.ts';
+import { ClusterError } from '../errors.ts';
+import { errorCode, makeDirectory, replaceDurably, syncDirectory } from '../store/durable-file.ts';
+import type { Files } from '../world.ts';
 
 /** Largest file that is read at once. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 
-/** Files below `root`, an absolute directory that is made when first needed. */
+/** Files below `root`, an absolute directory that is made when first needed. Throws ClusterError `FileUnreadable`, `FileNotWritten`. */
 export function createFiles(root: string): Files {
   const absolute = (path: string): string => {
     const full = resolve(root, normalize(path));
@@ -20,7 +21,7 @@ export function createFiles(root: string): Files {
   return {
     absolute,
     read: async (path) => await read(absolute(path)),
-    writeDurably: async (path, text, mode = 0o600) => await writeDurably(absolute(path), text, mode),
+    writeDurably: async (path, text, mode) => await writeDurably(absolute(path), text, mode),
     remove: async (path) => {
       await rm(absolute(path), { force: true });
       await syncDirectory(dirname(absolute(path))).catch(ignoreMissing);
@@ -53,37 +54,18 @@ async function read(path: string): Promise<string | null> {
   }
 }
 
-async function writeDurably(path: string, text: string, mode: number): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+async function writeDurably(path: string, text: string, mode?: number): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const handle = await open(temporary, 'wx', mode);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-    await syncDirectory(dirname(path));
+    await makeDirectory(dirname(path));
+    // A name of its own: the kernel may ask twice at once for the same mark.
+    await replaceDurably(path, Buffer.from(text, 'utf8'), mode, `${path}.${randomBytes(6).toString('hex')}.tmp`);
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(ignoreMissing);
     throw new ClusterError('FileNotWritten', `could not write ${path} durably`, { retryable: true, cause });
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 function isMissing(thrown: unknown): boolean {
-  const code = (thrown as NodeJS.ErrnoException | null)?.code;
-  return code === 'ENOENT' || code === 'ENOTDIR';
+  return ['ENOENT', 'ENOTDIR'].includes(errorCode(thrown));
 }
 
 /** What is not there needs no care. */

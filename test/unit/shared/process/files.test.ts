@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createFiles } from '../../../../agent/drivers/files.ts';
+import { createFiles } from '../../../../shared/process/files.ts';
 
 const files = suite('files');
 
