@@ -1,0 +1,79 @@
+// deadline: 240 s
+/** What random weather once found in whole cells, each as a story of its own. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { InstanceId, NodeId, VolumeId } from '../../../shared/ids.ts';
+import { unrest } from '../../support/cell-witness.ts';
+import { VirtualCell } from '../../support/virtual-cell.ts';
+import type { VirtualCellOptions } from '../../support/virtual-cell.ts';
+
+interface Running {
+  readonly cell: VirtualCell;
+  readonly id: InstanceId;
+  readonly volume: VolumeId;
+  readonly holder: NodeId;
+  /** The node of the other replica. */
+  readonly other: NodeId;
+}
+
+/** A cell with one running instance on two replicas in sync. */
+async function withInstance(options: VirtualCellOptions, body: (running: Running) => Promise<void>): Promise<void> {
+  const cell = new VirtualCell(options);
+  try {
+    await cell.ready();
+    const [id] = await cell.run();
+    if (id === undefined) throw new Error('no instance was made');
+    await calm(cell, 90_000);
+    const [volume] = [...cell.state().volumes.values()];
+    const { holder } = cell.instance(id);
+    const other = volume?.replicas.find((node) => node !== holder);
+    if (volume === undefined || holder === null || other === undefined) throw new Error('it has no two replicas');
+    await body({ cell, id, volume: volume.id, holder, other });
+    assert.equal(cell.room.report().violations, []);
+    assert.is(cell.drbd.room?.splitBrains, 0);
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${cell.tail(80)}`, { cause: error });
+  }
+}
+
+async function calm(cell: VirtualCell, limitMs: number): Promise<void> {
+  try {
+    await cell.world.until('nothing is amiss', () => unrest(cell).length === 0, limitMs);
+  } catch (error) {
+    throw new Error(`still amiss: ${unrest(cell).join('; ')}`, { cause: error });
+  }
+}
+
+function ackedRecord(cell: VirtualCell, id: InstanceId): number {
+  return cell.room.report().instances[id]?.lastAckedRecord ?? -1;
+}
+
+const recoveries = suite('a cell');
+
+recoveries('lets a guest write on when its agent was away while the node of the other replica died', async () => {
+  await withInstance({ nodes: 5 }, async ({ cell, id, volume, holder, other }) => {
+    cell.killAgent(holder);
+    cell.room.powerOff(other);
+    await cell.world.advance(8_000);
+    const frozenAt = ackedRecord(cell, id);
+    cell.startAgent(holder);
+    await cell.world.until('the in-sync set shrank', () => cell.state().volumes.get(volume)?.inSync.join() === holder, 10_000);
+    await cell.world.until('the guest writes on', () => ackedRecord(cell, id) > frozenAt + 2, 10_000);
+    assert.is(cell.instance(id).generation, 1);
+  });
+});
+
+recoveries('trusts a replica that was made anew on a node where an earlier one had failed', async () => {
+  await withInstance({ nodes: 2, parameters: { rebuildAfterMs: 10_000 } }, async ({ cell, volume, other }) => {
+    cell.room.failDisk(other, null, 'error');
+    await cell.world.until('the replica is known to have failed', () => cell.state().volumes.get(volume)?.tainted.includes(other) === true, 30_000);
+    cell.room.repairDisk(other, null);
+    await calm(cell, 90_000);
+    cell.room.reset(other);
+    await cell.world.advance(10_000);
+    assert.equal(cell.state().volumes.get(volume)?.tainted, []);
+    await calm(cell, 60_000);
+  });
+});
+
+recoveries.run();
