@@ -1,9 +1,9 @@
 /**
  * How do answers look to a person? Tables of nodes, instances, events, the ledger and the room.
  */
-import type { AsOf, EventView, InstancesAnswer, LedgerAnswer, NodesAnswer, NodeView, RoomReportView } from '../../shared/wire/rest.ts';
+import type { AsOf, EventView, InstancesAnswer, InstanceView, LedgerAnswer, NodesAnswer, NodeView, RoomReportView } from '../../shared/wire/rest.ts';
 import { MIB } from '../../shared/units.ts';
-import { bytes, duration, table } from './table.ts';
+import { duration, share, table } from './table.ts';
 import type { Cell, Colour, Paint } from './table.ts';
 
 const GOOD = new Set(['active', 'running', 'info']);
@@ -24,7 +24,7 @@ export function showNodes({ nodes }: NodesAnswer, paint: Paint): string {
     ['NODE', 'PHASE', 'LEDGER', '>INSTANCES', '>MEMORY', '>DISK', '>LEASE', 'NOTE'],
     nodes.map((node) => [
       node.id, { text: node.phase, colour: tone(node.phase) }, node.roles.includes('leader') ? 'leader' : (node.roles[0] ?? '-'), String(node.usage.instances),
-      `${bytes(node.usage.memoryMiB * MIB)} of ${bytes(node.capacity.memoryMiB * MIB)}`, `${bytes(node.usage.diskBytes)} of ${bytes(node.capacity.diskBytes)}`,
+      share(node.usage.memoryMiB * MIB, node.capacity.memoryMiB * MIB), share(node.usage.diskBytes, node.capacity.diskBytes),
       node.renewalAgeMs === null || node.phase === 'fenced' ? '-' : duration(node.renewalAgeMs), note(node),
     ]),
     paint,
@@ -45,13 +45,19 @@ function note(node: NodeView): Cell {
 export function showInstances({ instances }: InstancesAnswer, paint: Paint): string {
   if (instances.length === 0) return 'There are no instances. Ask for one: aws ec2 run-instances --image-id ami-... --instance-type t1.micro\n';
   return table(
-    ['INSTANCE', 'STATE', 'PHASE', 'NODE', 'STANDBY', '>GEN', 'TYPE', 'ADDRESS', 'NOTE'],
+    ['INSTANCE', 'STATE', 'NODE', 'STANDBY', '>GEN', 'TYPE', 'ADDRESS', 'NOTE'],
     instances.map((one) => [
-      one.id, one.state, { text: one.phase, colour: tone(one.phase) }, one.holder ?? '-', one.standby ?? '-', String(one.generation), one.type, one.privateAddress,
-      one.tags['Name'] ?? one.reason?.message ?? '',
+      one.id, { text: one.state, colour: tone(one.phase) }, one.holder ?? '-', one.standby ?? '-', String(one.generation), one.type, one.privateAddress,
+      instanceNote(one),
     ]),
     paint,
   );
+}
+
+/** Its name, and what the state, which is EC2's word, leaves out. */
+function instanceNote({ state, phase, tags, reason }: InstanceView): string {
+  const isSaid = state === phase || (state === 'shutting-down' && phase === 'stopping');
+  return [tags['Name'] ?? '', isSaid ? '' : phase, reason?.message ?? ''].filter((part) => part !== '').join(', ');
 }
 
 export function showEvents(events: readonly EventView[], paint: Paint): string {

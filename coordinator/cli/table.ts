@@ -36,16 +36,27 @@ export function table(heads: readonly string[], rows: readonly (readonly (string
   return [line(names.map((text) => ({ text, colour: 'dim' }))), ...cells.map(line)].map((text) => `${text}\n`).join('');
 }
 
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
 /** `1.5 GiB`, `640 MiB`. */
 export function bytes(count: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-  let value = count;
-  let at = 0;
-  while (value >= 1024 && at < units.length - 1) {
-    value /= 1024;
-    at += 1;
-  }
-  return `${value >= 100 || at === 0 || Number.isInteger(value) ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
+  const at = unitOf(count);
+  return `${inUnit(count, at)} ${UNITS[at]}`;
+}
+
+/** `0.1 of 14.7 GiB`: a part of a whole, both in the whole's unit. */
+export function share(part: number, whole: number): string {
+  const at = unitOf(whole);
+  return `${inUnit(part, at)} of ${inUnit(whole, at)} ${UNITS[at]}`;
+}
+
+function unitOf(count: number): number {
+  return UNITS.findIndex((_, at) => count < 1024 ** (at + 1) || at === UNITS.length - 1);
+}
+
+function inUnit(count: number, at: number): string {
+  const value = count / 1024 ** at;
+  return value >= 100 || at === 0 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(1);
 }
 
 /** `0.4 s`, `3 min`, `2 h`. */

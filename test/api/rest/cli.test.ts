@@ -88,8 +88,8 @@ ves('shows nodes and instances as tables, and as the JSON that was answered', as
     const nodes = await bench.ves('nodes');
     assert.equal([nodes.code, nodes.err], [0, '']);
     assert.match(nodes.out, /^NODE +PHASE +LEDGER/);
-    assert.match(nodes.out, /node-1 +active +leader +1 +128 MiB of 64 GiB/);
-    assert.match((await bench.ves('instances')).out, new RegExp(`${id} +running +running +node-1 +node-2 +1 +t1.micro`));
+    assert.match(nodes.out, /node-1 +active +leader +1 +0\.1 of 64 GiB/);
+    assert.match((await bench.ves('instances')).out, new RegExp(`${id} +running +node-1 +node-2 +1 +t1.micro`));
     const { out } = await bench.ves('nodes', '--json');
     assert.is((JSON.parse(out) as { nodes: unknown[] }).nodes.length, 3);
   });

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { readCommandLine } from '../../../../coordinator/cli/command-line.ts';
 import { COMMANDS } from '../../../../coordinator/cli/commands.ts';
 import { CliFailure } from '../../../../coordinator/cli/failure.ts';
-import { bytes, duration, painter, table } from '../../../../coordinator/cli/table.ts';
+import { bytes, duration, painter, share, table } from '../../../../coordinator/cli/table.ts';
 
 const line = suite('a command line');
 
@@ -74,6 +74,7 @@ tables('keeps its columns where colours are', () => {
 
 tables('shows sizes and durations in units that suit them', () => {
   assert.equal([0, 1023, 1024, 1536, 128 * 1024 ** 2, 200 * 1024 ** 3, 15 * 1024 ** 4 + 1].map((count) => bytes(count)), ['0 B', '1023 B', '1 KiB', '1.5 KiB', '128 MiB', '200 GiB', '15.0 TiB']);
+  assert.equal([share(0, 1024), share(128 * 1024 ** 2, 64 * 1024 ** 3), share(11 * 1024 ** 3, 200 * 1024 ** 3)], ['0 of 1 KiB', '0.1 of 64 GiB', '11 of 200 GiB']);
   assert.equal([0, 512, 59_900, 61_000, 7_200_000].map((ms) => duration(ms)), ['0.0 s', '0.5 s', '59.9 s', '1 min', '2 h']);
 });
 
