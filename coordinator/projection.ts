@@ -21,6 +21,8 @@ import type { Timer, World } from '../shared/world.ts';
 /** How long changes may wait before they are copied; much longer where copying a large state takes long. */
 const COPY_AFTER_MS = 2_000;
 const COPY_COST_FACTOR = 50;
+/** Longest wait of a reader for events that are on their way to the disk. */
+const SETTLE_MS = 3_000;
 const FRESH_TIMEOUT_MS = 5_000;
 const FRESH_RETRY_MS = 500;
 
@@ -39,6 +41,8 @@ export interface EventBook {
   latestEvents(limit: number): Promise<readonly CellEvent[]>;
   /** Calls back after events were added. Returns how to end that. */
   onEvents(listener: () => void): () => void;
+  /** Resolves when everything that was heard is in the book, or after a moment if it still is not. */
+  settled(): Promise<void>;
 }
 
 /** Opens the copy. Throws ClusterError `StoreLocked` or `StoreUnwritable`; damage and another cluster's copy are dropped. */
@@ -76,6 +80,7 @@ export class Projection implements EventBook {
   #pending: CellEvent[] = [];
   #flushing: Promise<void> | null = null;
   #recalling = 0;
+  readonly #waiters: (() => void)[] = [];
   readonly #listeners = new Set<() => void>();
   #copyTimer: Timer | null = null;
   #copyAfterMs = COPY_AFTER_MS;
@@ -137,6 +142,16 @@ export class Projection implements EventBook {
     return () => this.#listeners.delete(listener);
   }
 
+  async settled(): Promise<void> {
+    if (this.#isSettled()) return;
+    let timer: Timer | null = null;
+    await new Promise<void>((resolve) => {
+      this.#waiters.push(resolve);
+      timer = this.#world.timers.after(SETTLE_MS, resolve);
+    });
+    (timer as Timer | null)?.cancel();
+  }
+
   /** Writes the last copy and lets go of the store. */
   async close(): Promise<void> {
     this.#isStopped = true;
@@ -179,9 +194,19 @@ export class Projection implements EventBook {
   }
 
   #flushSoon(): void {
-    if (this.#recalling > 0 || this.#pending.length === 0) return;
+    if (this.#recalling > 0) return;
+    if (this.#pending.length === 0) return this.#wakeIfSettled();
     // Failures are logged inside.
     this.#flushing ??= this.#flush();
+  }
+
+  #isSettled(): boolean {
+    return this.#recalling === 0 && this.#flushing === null && this.#pending.length === 0;
+  }
+
+  #wakeIfSettled(): void {
+    if (!this.#isSettled()) return;
+    for (const wake of this.#waiters.splice(0)) wake();
   }
 
   /** Later events wait meanwhile: the book is written in order. */
@@ -214,6 +239,7 @@ export class Projection implements EventBook {
       for (const listener of this.#listeners) listener();
     }
     this.#flushing = null;
+    this.#wakeIfSettled();
   }
 
   #copyLater(): void {

@@ -3,8 +3,7 @@
  */
 import * as v from 'valibot';
 import { ClusterError } from '../shared/errors.ts';
-import { memberOfVoter } from '../shared/ids.ts';
-import type { LedgerStatus } from '../shared/ledger/replicated-log.ts';
+import type { MemberId } from '../shared/ids.ts';
 import type { CellEvent } from '../shared/model/event.ts';
 import type { Placed } from '../shared/store/projection-store.ts';
 import type { Mesh } from '../shared/wire/mesh.ts';
@@ -23,13 +22,21 @@ const answer = v.object({
   events: v.array(v.object({ index: count, ordinal: count, at: text, kind: text, subjects: v.array(text), message: text, level: v.picklist(['info', 'warning', 'alarm']) })),
 });
 
-/** Asks the leader, or any voter while none is known. Rejects with the last failure (ClusterError). */
-export function createRecall(options: { readonly world: World; readonly mesh: Mesh; readonly status: () => LedgerStatus }): (after: Placed) => Promise<readonly CellEvent[]> {
-  const { world, mesh, status } = options;
+/** What recalling needs. */
+export interface RecallOptions {
+  readonly world: World;
+  readonly mesh: Mesh;
+  /** Who leads, as far as it is known. */
+  readonly leader: () => MemberId | null;
+  /** Who else may remember. */
+  readonly nodes: () => readonly MemberId[];
+}
 
+/** Asks the leader, or any node while none is known. Rejects with the last failure (ClusterError). */
+export function createRecall({ world, mesh, leader, nodes }: RecallOptions): (after: Placed) => Promise<readonly CellEvent[]> {
   async function ask(after: Placed): Promise<readonly CellEvent[]> {
-    const { leader, voters } = status();
-    const member = leader !== null && leader !== mesh.self ? leader : voters.map((voter) => memberOfVoter(voter)).find((each) => each !== mesh.self && mesh.isConnected(each));
+    const leading = leader();
+    const member = leading !== null && leading !== mesh.self ? leading : nodes().find((each) => mesh.isConnected(each));
     if (member === undefined) throw new ClusterError('NoLeader', 'nobody is known who remembers', { retryable: true });
     const body = { index: after.index, ordinal: after.ordinal };
     return v.parse(answer, await mesh.request(member, 'ledger.events', body, { timeoutMs: ANSWER_MS })).events;

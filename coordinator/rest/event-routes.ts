@@ -42,6 +42,9 @@ export function eventRoutes(): readonly Route[] {
         const most = limit === undefined ? LIMIT_DEFAULT : Number(limit);
         if (most < 1 || most > LIMIT_MAX) throw invalidRequest(`limit: not a number from 1 to ${LIMIT_MAX}`);
         const accepts = acceptor(ports, caller, about);
+        // Whoever has just changed something through us reads its event.
+        await ports.cell.fresh();
+        await ports.events.settled();
         const events = after === undefined ? await newest(ports, most, accepts) : await following(ports, parsePlace(after), most, accepts);
         const last = events.at(-1);
         return { events: events.map((event) => eventView(event)), next: last === undefined ? (after ?? null) : eventView(last).id };

@@ -50,6 +50,10 @@ export class ToldCell extends FakeCell {
     return Promise.resolve((this.told ?? []).slice(-limit));
   }
 
+  settled(): Promise<void> {
+    return Promise.resolve();
+  }
+
   onEvents(listener: () => void): () => void {
     this.listeners ??= new Set();
     this.listeners.add(listener);
