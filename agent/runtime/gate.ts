@@ -10,8 +10,11 @@ import type { GenerationPort, LeasePort } from './ports.ts';
 
 /** The right to do one thing to one target. */
 export interface Permit {
+  /** `hold`: run the instance, write the volume. `keep`: make this node's replica and connect it. `wipe`: remove that replica. */
+  readonly right: 'hold' | 'keep' | 'wipe';
   /** An instance's or volume's id. */
   readonly target: string;
+  /** Of the right to hold: the target's generation. Of the others: the volume's epoch, which grows when its replicas change. */
   readonly generation: number;
   readonly node: NodeId;
   readonly bootId: BootId;
@@ -34,8 +37,13 @@ export interface GateOptions {
   readonly isGranted: (permit: Permit) => boolean;
 }
 
-/** The epoch is raised like a generation, under this name. */
+/** The epoch of the cell is raised like a generation, under this name. */
 const EPOCH_TARGET = 'epoch';
+
+/** Where the highest generation of a right is kept: a volume's epoch counts apart from its generation. */
+function counterOf(permit: Permit): string {
+  return permit.right === 'hold' ? permit.target : `${permit.target} replicas`;
+}
 
 /** Runs commands under permits. */
 export class Gate {
@@ -50,7 +58,7 @@ export class Gate {
     const { generations } = this.#options;
     this.#check(action, permit);
     await generations.raise(EPOCH_TARGET, permit.epoch);
-    await generations.raise(permit.target, permit.generation);
+    await generations.raise(counterOf(permit), permit.generation);
     // Making it durable took time: what matters is what holds right before the command.
     this.#check(action, permit);
     return await command();
@@ -69,7 +77,7 @@ export class Gate {
     if (permit.epoch < generations.seen(EPOCH_TARGET)) return 'the permit is of an older epoch';
     if (permit.node !== node) return `the permit is for ${permit.node}`;
     if (permit.bootId !== bootId) return 'the permit is for another boot of this node';
-    if (permit.generation < generations.seen(permit.target)) return `generation ${permit.generation} is older than one seen before`;
+    if (permit.generation < generations.seen(counterOf(permit))) return `generation ${permit.generation} is older than one seen before`;
     if (lease.remainingMs() < marginMs()) return 'the node\'s lease is about to end';
     return isGranted(permit) ? null : 'the ledger does not grant it any more';
   }

@@ -11,6 +11,7 @@ import type { Command } from '../../shared/ledger/commands.ts';
 import type { Proposed, ReplicatedLog } from '../../shared/ledger/replicated-log.ts';
 import type { CellState } from '../../shared/model/cell.ts';
 import type { InstanceRecord } from '../../shared/model/instance.ts';
+import { isLive } from '../../shared/model/node.ts';
 import type { VolumeRecord } from '../../shared/model/volume.ts';
 import type { Machine, Timer, World } from '../../shared/world.ts';
 import { nextInstanceStep } from '../machines/instance-steps.ts';
@@ -259,23 +260,23 @@ export class Reconciler {
     this.#note(id, step);
     switch (step.kind) {
       case 'createReplica':
-        await this.#creating.take(async () => {
-          // It waited: whatever changed meanwhile is decided anew.
-          if (this.#options.log.state().volumes.get(id) !== volume) return;
+        await this.#creating.take(async () => await this.#asReplica(volume, step, 'keep', async () => {
           await replicas.createReplica(id, volume.sizeBytes);
           this.#replicas = await replicas.listReplicas();
-        });
+        }));
         return 'again';
       case 'configure':
-        await replicas.writeConfig(id, wantedConfig);
-        this.#configs.set(id, wantedConfig);
-        if (step.adjust) await replicas.adjust(id);
+        await this.#asReplica(volume, step, 'keep', async () => {
+          await replicas.writeConfig(id, wantedConfig);
+          this.#configs.set(id, wantedConfig);
+          if (step.adjust) await replicas.adjust(id);
+        });
         return 'again';
       case 'up':
-        await replicas.up(id);
+        await this.#asReplica(volume, step, 'keep', async () => await replicas.up(id));
         return WAIT_MS;
       case 'connect':
-        await replicas.connect(id);
+        await this.#asReplica(volume, step, 'keep', async () => await replicas.connect(id));
         return WAIT_MS;
       case 'disconnectForce':
         await replicas.disconnectForce(id);
@@ -295,9 +296,11 @@ export class Reconciler {
         await replicas.demote(id);
         return 'again';
       case 'wipe':
-        await replicas.wipeReplica(id);
-        this.#configs.delete(id);
-        this.#replicas = await replicas.listReplicas();
+        await this.#asReplica(volume, step, 'wipe', async () => {
+          await replicas.wipeReplica(id);
+          this.#configs.delete(id);
+          this.#replicas = await replicas.listReplicas();
+        });
         return 'again';
       case 'reportWiped':
         await this.#report({ kind: 'replicaWiped', actor: this.#options.self, volume: id });
@@ -314,6 +317,15 @@ export class Reconciler {
     }
   }
 
+  /** One step on this node's replica, under its permit, if the ledger as it is now asks for the same step. */
+  async #asReplica(volume: VolumeRecord, step: VolumeStep, right: 'keep' | 'wipe', act: () => Promise<void>): Promise<void> {
+    const { gate, log } = this.#options;
+    const state = await log.readFresh({ timeoutMs: READ_TIMEOUT_MS });
+    const fresh = state.volumes.get(volume.id);
+    if (fresh === undefined || fresh.epoch !== volume.epoch || this.#stepFor(state, fresh).kind !== step.kind) return;
+    await gate.pass(step.kind, this.#permit(state, right, volume.id, fresh.epoch), act);
+  }
+
   async #promote(volume: VolumeRecord, isNew: boolean): Promise<Verdict> {
     const { gate, log, replicas } = this.#options;
     const state = await log.readFresh({ timeoutMs: READ_TIMEOUT_MS });
@@ -322,7 +334,7 @@ export class Reconciler {
     if (fresh === undefined || this.#stepFor(state, fresh).kind !== (isNew ? 'promoteNew' : 'promote')) return WAIT_MS;
     this.promoting.add(volume.id);
     try {
-      await gate.pass(isNew ? 'first promotion' : 'promotion', this.#permit(state, volume.id, volume.generation), async () => {
+      await gate.pass(isNew ? 'first promotion' : 'promotion', this.#permit(state, 'hold', volume.id, volume.generation), async () => {
         await (isNew ? replicas.promoteNew(volume.id) : replicas.promote(volume.id));
       });
     } finally {
@@ -334,7 +346,7 @@ export class Reconciler {
   async #writeImage(volume: VolumeRecord): Promise<Verdict> {
     const state = this.#options.log.state();
     const image = volume.image === null ? undefined : state.images.get(volume.image);
-    await this.#options.gate.pass('writing the image', this.#permit(state, volume.id, volume.generation), async () => {
+    await this.#options.gate.pass('writing the image', this.#permit(state, 'hold', volume.id, volume.generation), async () => {
       if (image !== undefined) await this.#options.replicas.writeImage(volume.id, volume.minor, image.digest);
     });
     await this.#report({ kind: 'volumeFormatted', actor: this.#options.self, volume: volume.id, generation: volume.generation });
@@ -415,7 +427,7 @@ export class Reconciler {
   async #start(instance: InstanceRecord, action: string, command: (state: CellState) => Promise<void>): Promise<void> {
     const state = await this.#options.log.readFresh({ timeoutMs: READ_TIMEOUT_MS });
     try {
-      await this.#options.gate.pass(`${action} of the domain`, this.#permit(state, instance.id, instance.generation), async () => await command(state));
+      await this.#options.gate.pass(`${action} of the domain`, this.#permit(state, 'hold', instance.id, instance.generation), async () => await command(state));
     } catch (error) {
       if (error instanceof ClusterError && error.code !== 'PermitRefused') await this.#reportFailedStart(instance, error);
       throw error;
@@ -453,9 +465,9 @@ export class Reconciler {
     return proposed;
   }
 
-  #permit(state: CellState, target: string, generation: number): Permit {
+  #permit(state: CellState, right: Permit['right'], target: string, generation: number): Permit {
     const { self, log } = this.#options;
-    return { target, generation, node: self.node, bootId: self.bootId, clusterUuid: state.clusterUuid, epoch: state.epoch, index: log.status().appliedIndex };
+    return { right, target, generation, node: self.node, bootId: self.bootId, clusterUuid: state.clusterUuid, epoch: state.epoch, index: log.status().appliedIndex };
   }
 
   #note(subject: string, step: VolumeStep | InstanceStep): void {
@@ -483,8 +495,18 @@ function domainSpec(state: CellState, instance: InstanceRecord): DomainSpec {
 
 /** Whether the ledger as known here still gives the right that a permit names. */
 export function isGranted(state: CellState, permit: Permit): boolean {
-  const target = state.instances.get(permit.target as InstanceId) ?? state.volumes.get(permit.target as VolumeId);
-  const node = state.nodes.get(permit.node);
-  return target !== undefined && target.holder === permit.node && target.holderBootId === permit.bootId && target.generation === permit.generation
-    && node !== undefined && node.bootId === permit.bootId && node.fenceIntentIndex === null && node.phase !== 'fenced' && node.phase !== 'removed';
+  if (!isLive(state.nodes.get(permit.node), permit.bootId)) return false;
+  const volume = state.volumes.get(permit.target as VolumeId);
+  switch (permit.right) {
+    case 'hold': {
+      const target = state.instances.get(permit.target as InstanceId) ?? volume;
+      return target?.holder === permit.node && target.holderBootId === permit.bootId && target.generation === permit.generation;
+    }
+    case 'keep':
+      return volume !== undefined && volume.epoch === permit.generation && !volume.deleting && volume.replicas.includes(permit.node);
+    case 'wipe':
+      return volume !== undefined && volume.epoch === permit.generation && (volume.retired.includes(permit.node) || (volume.deleting && volume.replicas.includes(permit.node)));
+    default:
+      return unreachable(permit.right);
+  }
 }

@@ -7,7 +7,7 @@ import { parseBootId, parseNodeId } from '../../../../shared/ids.ts';
 
 const node = parseNodeId('node-1');
 const bootId = parseBootId('aaaaaaaa-0000-4000-8000-000000000001');
-const permit: Permit = { target: 'i-00000000000000001', generation: 3, node, bootId, clusterUuid: 'c', epoch: 1, index: 10 };
+const permit: Permit = { right: 'hold', target: 'i-00000000000000001', generation: 3, node, bootId, clusterUuid: 'c', epoch: 1, index: 10 };
 
 function aGate(given: { readonly remainingMs?: number; readonly seen?: Record<string, number>; readonly isGranted?: () => boolean; readonly onRaise?: () => void }) {
   const seen = new Map(Object.entries(given.seen ?? {}));
@@ -73,6 +73,14 @@ for (const [what, given, change, message] of refusals) {
     assert.equal(ran, []);
   });
 }
+
+gateSuite('counts the epochs of a volume\'s replicas apart from its generations', async () => {
+  const { gate, raised } = aGate({ seen: { 'vol-00000000000000001': 9 } });
+  await gate.pass('wipe', { ...permit, right: 'wipe', target: 'vol-00000000000000001', generation: 2 }, command);
+  assert.equal(raised, ['epoch=1', 'vol-00000000000000001 replicas=2']);
+  const older = aGate({ seen: { 'vol-00000000000000001 replicas': 3 } });
+  assert.match(await refusal(older.gate.pass('wipe', { ...permit, right: 'wipe', target: 'vol-00000000000000001', generation: 2 }, command)), /older than one seen/);
+});
 
 gateSuite('looks again after the generation was made durable', async () => {
   let isGranted = true;
