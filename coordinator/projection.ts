@@ -19,7 +19,7 @@ import type { Placed, ProjectionStore } from '../shared/store/projection-store.t
 import type { Timer, World } from '../shared/world.ts';
 
 /** How long changes may wait before they are copied; much longer where copying a large state takes long. */
-const COPY_AFTER_MS = 2_000;
+const COPY_AFTER_MS = 5_000;
 const COPY_COST_FACTOR = 50;
 /** Longest wait of a reader for events that are on their way to the disk. */
 const SETTLE_MS = 3_000;

@@ -81,20 +81,25 @@ export function createEventStream({ book, timers, after, accepts, onEnd }: Event
     }
   }
 
+  /** From here on the client has to take what it was given. */
+  function give(controller: ReadableStreamDefaultController<Uint8Array>, piece: string): void {
+    controller.enqueue(encoder.encode(piece));
+    stall = timers.after(STALL_MS, () => {
+      end();
+      controller.error(new Error('the client takes nothing'));
+    });
+  }
+
   return new ReadableStream<Uint8Array>({
     start(controller) {
-      controller.enqueue(encoder.encode(`retry: ${RETRY_MS}\n: events after ${after.index}.${after.ordinal}\n\n`));
+      give(controller, `retry: ${RETRY_MS}\n: events after ${after.index}.${after.ordinal}\n\n`);
     },
     async pull(controller) {
       stall?.cancel();
       try {
         const piece = await next();
         if (piece === null) return;
-        controller.enqueue(encoder.encode(piece));
-        stall = timers.after(STALL_MS, () => {
-          end();
-          controller.error(new Error('the client takes nothing'));
-        });
+        give(controller, piece);
       } catch (error) {
         end();
         throw error;

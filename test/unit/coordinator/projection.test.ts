@@ -189,7 +189,7 @@ projection('copies changes now and then, so that a killed process has lost littl
     const log = new DrivenLog();
     const running = await opened(directory, world, log);
     log.commit(admission(1));
-    await world.advance(2_500);
+    await world.advance(5_500);
     log.commit(admission(2));
     // What lies on the disk now is what a kill leaves behind: level writes in the order it was asked to.
     await eventually('the second event is kept', async () => (await running.latestEvents(10)).length === 2);
