@@ -31,6 +31,14 @@ export const PROGRAMS = {
 } as const;
 const NIC = join(import.meta.dirname, 'nic.ts');
 
+/**
+ * What keeps an agent small: a young generation of 1 MiB, which costs it some more short collections (107 MB
+ * instead of 130, measured), and one arena of glibc's malloc. Other options of V8 for small heaps change what the compile cache is keyed by:
+ * the process then strips its types itself, and is larger than before.
+ */
+const SMALL_HEAP = ['--max-semi-space-size=1'] as const;
+const SMALL_MALLOC = { MALLOC_ARENA_MAX: '1' } as const;
+
 /** How long a process may take to end when it is asked to. */
 const STOP_GRACE_MS = 5_000;
 const ROOM_RETRY_MS = 50;
@@ -211,10 +219,10 @@ export class Supervisor {
     await writeJson(paths.agentConfig, agentConfig(layout, cell, node, bootId));
     await writeJson(paths.keeperConfig, keeperConfig(layout, cell, node, bootId));
     if (each.bootId !== bootId) return;
-    const env = (): Record<string, string> => (each.isMeshUp ? {} : { [CABLE_VARIABLE]: 'out' });
+    const env = (): Record<string, string> => ({ ...SMALL_MALLOC, ...(each.isMeshUp ? {} : { [CABLE_VARIABLE]: 'out' }) });
     each.processes = [
-      this.#keep({ name: `${node.id}.agent`, file: PROGRAMS.agent, args: ['--config', paths.agentConfig], preload: [NIC], env }),
-      this.#keep({ name: `${node.id}.keeper`, file: PROGRAMS.keeper, args: ['--config', paths.keeperConfig], preload: [NIC], env }),
+      this.#keep({ name: `${node.id}.agent`, file: PROGRAMS.agent, args: ['--config', paths.agentConfig], preload: [NIC], nodeOptions: SMALL_HEAP, env }),
+      this.#keep({ name: `${node.id}.keeper`, file: PROGRAMS.keeper, args: ['--config', paths.keeperConfig], preload: [NIC], nodeOptions: SMALL_HEAP, env }),
     ];
     for (const process of each.processes) process.start();
   }
