@@ -2,14 +2,16 @@
  * How does the supervisor watch the machine room, and switch its power? The control side of the room's socket
  * (agent/room/protocol.ts): lines of JSON, numbered requests, events.
  */
-import { createConnection } from 'node:net';
-import type { Socket } from 'node:net';
 import { ClusterError } from '../../shared/errors.ts';
+import { connectLines } from '../../shared/net/lines.ts';
+import { timers } from '../../shared/process/process-world.ts';
 
 /** How long the room may take to answer. */
 const REQUEST_TIMEOUT_MS = 5_000;
-/** Longest line, in characters: as the room's own limit. */
-const LINE_CHARS_MAX = 4 * 1024 * 1024;
+/** How long it may take to say welcome. */
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Longest line that is taken from it: the report of a large room fits. */
+const LINE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Where a node of the room stands, as far as its processes are concerned. */
 export interface RoomNode {
@@ -46,41 +48,44 @@ interface Pending {
 
 /** Connects as the operator's hand. Rejects with ClusterError `RoomGone` (retryable: it may be starting). */
 export async function connectRoomControl(path: string): Promise<RoomControl> {
-  const socket = createConnection(path);
+  const line = await connectLines(path, { timers, timeoutMs: CONNECT_TIMEOUT_MS, lineBytesMax: LINE_BYTES_MAX }).catch((cause: unknown) => {
+    throw gone(path, cause);
+  });
   const pending = new Map<number, Pending>();
   let lastId = 0;
+  let isClosed = false;
   let onEvent: (event: RoomEvent) => void = () => undefined;
-  let onWelcome: () => void = () => undefined;
-  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-  socket.on('error', () => undefined); // 'close' follows
-  readLines(socket, (message) => {
+  const welcome = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  line.onMessage((message) => {
+    if (!isFields(message)) return line.close(); // The other side is no room.
     const { id, event } = message;
-    if (message['welcome'] === true) onWelcome();
+    if (message['welcome'] === true) welcome.resolve();
     else if (isFields(event)) onEvent(event as unknown as RoomEvent);
     else if (typeof id === 'number') settle(pending.get(id), message);
+    return undefined;
   });
-  // A closed connection answers nothing any more.
-  void closed.then(() => {
-    for (const each of pending.values()) each.reject(gone(path));
+  line.onClose((reason) => {
+    isClosed = true;
+    welcome.reject(gone(path, new Error(reason)));
+    closed.resolve();
+    // A closed connection answers nothing any more.
+    for (const each of pending.values()) each.reject(gone(path, new Error(reason)));
   });
-  await new Promise<void>((resolve, reject) => {
-    onWelcome = resolve;
-    void closed.then(() => reject(gone(path)));
-    socket.write('{"hello":{"role":"control"}}\n');
-  });
+  line.send({ hello: { role: 'control' } });
+  const impatience = timers.after(CONNECT_TIMEOUT_MS, () => line.close());
+  await welcome.promise.finally(() => impatience.cancel());
 
   const request = async (op: string, fields: Fields = {}): Promise<unknown> => {
     const id = (lastId += 1);
-    let timer: NodeJS.Timeout | undefined;
+    const answer = Promise.withResolvers<unknown>();
+    const timer = timers.after(REQUEST_TIMEOUT_MS, () => answer.reject(new ClusterError('RoomTimeout', `the machine room did not answer ${op}`, { retryable: true })));
+    pending.set(id, answer);
     try {
-      return await new Promise((resolve, reject) => {
-        if (socket.destroyed) throw gone(path);
-        timer = setTimeout(() => reject(new ClusterError('RoomTimeout', `the machine room did not answer ${op}`, { retryable: true })), REQUEST_TIMEOUT_MS);
-        pending.set(id, { resolve, reject });
-        socket.write(`${JSON.stringify({ id, op, ...fields })}\n`);
-      });
+      if (isClosed || !line.send({ id, op, ...fields })) throw gone(path);
+      return await answer.promise;
     } finally {
-      clearTimeout(timer);
+      timer.cancel();
       pending.delete(id);
     }
   };
@@ -90,8 +95,8 @@ export async function connectRoomControl(path: string): Promise<RoomControl> {
       onEvent = listener;
       return (await request('events')) as readonly RoomNode[];
     },
-    onClosed: (listener) => void closed.then(listener),
-    close: () => socket.destroy(),
+    onClosed: (listener) => void closed.promise.then(listener),
+    close: () => line.close(),
   };
 }
 
@@ -101,35 +106,10 @@ function settle(waiting: Pending | undefined, message: Fields): void {
   else waiting?.reject(new ClusterError(String(error['code']), String(error['message']), { retryable: error['retryable'] === true }));
 }
 
-/** Whatever is no line of JSON closes the connection: the other side is no room. */
-function readLines(socket: Socket, onMessage: (message: Fields) => void): void {
-  let rest = '';
-  socket.setEncoding('utf8');
-  socket.on('data', (piece: string) => {
-    const lines = (rest + piece).split('\n');
-    rest = lines.pop() ?? '';
-    if (rest.length > LINE_CHARS_MAX) socket.destroy();
-    for (const line of lines) {
-      const message = parseFields(line);
-      if (message === null) socket.destroy();
-      else onMessage(message);
-    }
-  });
-}
-
-function parseFields(line: string): Fields | null {
-  try {
-    const value: unknown = JSON.parse(line);
-    return isFields(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
 function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function gone(path: string): ClusterError {
-  return new ClusterError('RoomGone', `the machine room at ${path} does not answer`, { retryable: true });
+function gone(path: string, cause?: unknown): ClusterError {
+  return new ClusterError('RoomGone', `the machine room at ${path} does not answer`, { retryable: true, cause });
 }

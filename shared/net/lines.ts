@@ -11,7 +11,7 @@ import type { Server, Socket } from 'node:net';
 import { ClusterError } from '../errors.ts';
 import type { Timer, Timers } from '../world.ts';
 
-/** Largest line, bytes. */
+/** Largest line, bytes, unless told otherwise. */
 export const LINE_BYTES_MAX = 1024 * 1024;
 /** Bytes that may wait for a slow reader; after that, sending is refused. */
 export const LINES_BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
@@ -41,13 +41,13 @@ export interface LineServer {
 }
 
 /** Reads lines; returns a function for each piece that says what is wrong, or null. */
-function createLineReader(onLine: (value: unknown) => void): (piece: Buffer) => string | null {
+function createLineReader(lineBytesMax: number, onLine: (value: unknown) => void): (piece: Buffer) => string | null {
   let pieces: Buffer[] = [];
   let held = 0;
   return (piece) => {
     let rest = piece;
     for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      if (held + end > LINE_BYTES_MAX) return `a line is longer than ${LINE_BYTES_MAX} bytes`;
+      if (held + end > lineBytesMax) return `a line is longer than ${lineBytesMax} bytes`;
       const line = Buffer.concat([...pieces, rest.subarray(0, end)]).toString('utf8');
       pieces = [];
       held = 0;
@@ -61,13 +61,13 @@ function createLineReader(onLine: (value: unknown) => void): (piece: Buffer) => 
       onLine(value);
     }
     held += rest.length;
-    if (held > LINE_BYTES_MAX) return `a line is longer than ${LINE_BYTES_MAX} bytes`;
+    if (held > lineBytesMax) return `a line is longer than ${lineBytesMax} bytes`;
     if (rest.length > 0) pieces.push(rest);
     return null;
   };
 }
 
-function overSocket(socket: Socket, timers: Timers): LineConnection {
+function overSocket(socket: Socket, timers: Timers, lineBytesMax = LINE_BYTES_MAX): LineConnection {
   let reason = 'the other side closed it';
   let isClosed = false;
   let onMessage: (value: unknown) => void = () => undefined;
@@ -79,7 +79,7 @@ function overSocket(socket: Socket, timers: Timers): LineConnection {
     reason = why;
     socket.destroy();
   }
-  const read = createLineReader((value) => {
+  const read = createLineReader(lineBytesMax, (value) => {
     if (!isClosed && !socket.destroyed) onMessage(value);
   });
   socket.on('data', (piece: Buffer) => {
@@ -182,8 +182,8 @@ export async function serveLines(path: string, onConnection: (connection: LineCo
   };
 }
 
-/** Connects to a unix socket. Throws ClusterError `SocketUnreachable` (retryable) when nobody answers within `timeoutMs`. */
-export async function connectLines(path: string, options: { readonly timers: Timers; readonly timeoutMs: number }): Promise<LineConnection> {
+/** Connects to a unix socket; `lineBytesMax` bounds what is heard from there. Throws ClusterError `SocketUnreachable` (retryable) when nobody answers within `timeoutMs`. */
+export async function connectLines(path: string, options: { readonly timers: Timers; readonly timeoutMs: number; readonly lineBytesMax?: number }): Promise<LineConnection> {
   checkPath(path);
   return await new Promise((resolve, reject) => {
     const socket = connect(path);
@@ -197,7 +197,7 @@ export async function connectLines(path: string, options: { readonly timers: Tim
     socket.once('connect', () => {
       timer.cancel();
       socket.off('error', fail);
-      resolve(overSocket(socket, options.timers));
+      resolve(overSocket(socket, options.timers, options.lineBytesMax));
     });
   });
 }
