@@ -22,6 +22,7 @@ export class FeedClient {
   readonly #replica: Replica;
   readonly #candidates: () => readonly MemberId[];
   readonly #onStatus: (status: FeedStatus) => void;
+  readonly #onSilence: () => void;
   #isWanted = false;
   #isRunning = false;
   #server: MemberId | null = null;
@@ -30,12 +31,14 @@ export class FeedClient {
   #silenceTimer: Timer | null = null;
   #lost: (() => void) | null = null;
 
-  constructor(mesh: Mesh, world: World, replica: Replica, candidates: () => readonly MemberId[], onStatus: (status: FeedStatus) => void) {
+  /** `onSilence` is called while nobody has had anything to tell for SILENCE_MS: what was heard before may be over. */
+  constructor(mesh: Mesh, world: World, replica: Replica, candidates: () => readonly MemberId[], onStatus: (status: FeedStatus) => void, onSilence: () => void) {
     this.#mesh = mesh;
     this.#world = world;
     this.#replica = replica;
     this.#candidates = candidates;
     this.#onStatus = onStatus;
+    this.#onSilence = onSilence;
     mesh.onMessage('feed', (from, message) => this.#receive(from, message));
     mesh.onConnection((member, connected) => {
       if (!connected && member === this.#server) this.#loseServer('connection lost');
@@ -57,6 +60,7 @@ export class FeedClient {
       const candidate = candidates[this.#next % Math.max(1, candidates.length)];
       this.#next += 1;
       if (candidate !== undefined && (await this.#open(candidate))) await this.#followed();
+      if (this.#world.clock.nowMs() - this.#lastHeardAtMs > SILENCE_MS) this.#onSilence();
       if (this.#isWanted) await pause(this.#world.timers, RETRY_MS * (0.5 + this.#world.chance.next()));
     }
     this.#isRunning = false;

@@ -42,7 +42,7 @@ export class LedgerNode implements LeaderLog {
     this.#replica = new Replica(initial);
     this.#voter = new Voter(this.voterId, options, this.#replica, () => this.#statusChanged());
     this.#feedServer = new FeedServer(options.mesh, options.world, { replica: this.#replica, status: () => this.#feedStatusToServe() });
-    this.#feedClient = new FeedClient(options.mesh, options.world, this.#replica, () => this.#feedCandidates(), (status) => this.#feedHeard(status));
+    this.#feedClient = new FeedClient(options.mesh, options.world, this.#replica, () => this.#feedCandidates(), (status) => this.#feedHeard(status), () => this.#feedSilent());
     this.#replica.subscribe(() => this.#feedServer.push());
     options.mesh.serve('propose', (from, body) => this.#servePropose(from, body));
     options.mesh.serve('readIndex', () => this.#serveReadIndex());
@@ -246,6 +246,12 @@ export class LedgerNode implements LeaderLog {
   #feedHeard(status: FeedStatus): void {
     this.#feedStatus = status;
     this.#tellStatus();
+  }
+
+  /** Who led may lead no more. Members that know no leader say nothing (FeedServer), so silence is how a lost quorum looks from here. */
+  #feedSilent(): void {
+    if (this.#feedStatus === null || this.#feedStatus.leader === null) return;
+    this.#feedHeard({ ...this.#feedStatus, leader: null });
   }
 
   #feedStatusToServe(): FeedStatus | null {

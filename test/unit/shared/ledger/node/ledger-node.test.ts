@@ -143,6 +143,19 @@ ledger('reads fresh through any member', async () => {
   }
 });
 
+ledger('that only follows knows no leader once the voters have lost their majority, and hears of the next one', async () => {
+  const cell = new Cell(11, 3, 1);
+  const leader = (await cell.elect()).status().member;
+  const follower = cell.node(member(4));
+  await cell.world.until('feed opens', () => follower.status().leader === leader, 10_000);
+  const stopped = cell.members.slice(0, 3).filter((other) => other !== leader);
+  for (const other of stopped) cell.stop(other);
+  await cell.world.until('it notices', () => follower.status().leader === null, 20_000);
+  assert.is(follower.status().voters.length, 3);
+  for (const other of stopped) cell.start(other);
+  await cell.world.until('it hears again', () => follower.status().leader !== null, 20_000);
+});
+
 ledger('goes on after its leader stopped, and takes the leader back', async () => {
   const cell = new Cell(5, 3, 0);
   const old = await cell.elect();
@@ -163,6 +176,18 @@ ledger('confirms leadership only while a majority answers', async () => {
   cell.network.cut(leader.status().member);
   const confirmed = leader.confirmLeadership();
   assert.is(await cell.finish(confirmed), false);
+});
+
+ledger('keeps the deadline of a read while its leader\'s disk stalls', async () => {
+  const cell = new Cell(12, 1, 0);
+  const leader = await cell.elect();
+  cell.store(member(1)).writeMs = 20_000;
+  const proposed = leader.propose({ kind: 'setParameters', change: { rebuildAfterMs: 67_000 } }, { timeoutMs: 25_000 });
+  const startedAtMs = cell.world.clock.nowMs();
+  const read = await cell.finish(leader.readFresh({ timeoutMs: 1_000 }).then(() => null, (thrown: { code?: string }) => thrown));
+  assert.is(read?.code, 'LedgerTimeout');
+  assert.ok(cell.world.clock.nowMs() - startedAtMs <= 1_100);
+  assert.is((await cell.finish(proposed)).result.kind, 'applied');
 });
 
 ledger('brings a member that fell behind a snapshot up to date, voter or subscriber', async () => {
