@@ -99,6 +99,7 @@ export class FeedClient {
 
   /** Resolves when the feed was lost. */
   async #followed(): Promise<void> {
+    if (this.#server === null) return; // Lost before anybody waited for that.
     await new Promise<void>((resolve) => {
       this.#lost = resolve;
       this.#watchSilence();

@@ -5,7 +5,7 @@
  * turn is being saved gather for the next one, which is what batches proposals under load.
  */
 import { ClusterError } from '../../errors.ts';
-import { parseMemberId, memberOfVoter } from '../../ids.ts';
+import { memberOfVoter } from '../../ids.ts';
 import type { MemberId, VoterId } from '../../ids.ts';
 import type { Timer } from '../../world.ts';
 import type { ApplyResult, EntryData } from '../commands.ts';
@@ -106,35 +106,27 @@ export class Voter {
       if (outcome.reason === 'overloaded') throw new ClusterError('LedgerOverloaded', 'the ledger has too much uncommitted work', { retryable: true });
       return null;
     }
-    const deferred = deferWithin<Proposed>(this.#options.world.timers, timeoutMs, `commit ledger entry ${outcome.index}`, () => {
-      this.#proposals.delete(outcome.index);
-    });
-    this.#proposals.get(outcome.index)?.deferred.reject(lost());
-    this.#proposals.set(outcome.index, { term: outcome.term, deferred });
-    this.#kick();
-    return deferred.promise;
+    return this.#committed(outcome, timeoutMs, `commit ledger entry ${outcome.index}`);
   }
 
-  /** Resolves with the index that a fresh read must have applied; with null when this member does not lead. */
-  readIndex(immediate: boolean): Promise<number | null> {
-    return new Promise((resolve) => {
-      const outcome = this.#raft.readIndex(resolve, { immediate });
-      if (outcome.kind === 'rejected') resolve(null);
-      else this.#kick();
-    });
+  /**
+   * Resolves with the index that a fresh read must have applied; with null when this member does not lead. Rejects with
+   * ClusterError `LedgerTimeout`: a disk that stalls holds Raft up, and must not hold up whoever asks.
+   */
+  readIndex(immediate: boolean, timeoutMs: number): Promise<number | null> {
+    const deferred = deferWithin<number | null>(this.#options.world.timers, timeoutMs, 'confirm that this member leads', () => undefined);
+    const outcome = this.#raft.readIndex(deferred.resolve, { immediate });
+    if (outcome.kind === 'rejected') deferred.resolve(null);
+    else this.#kick();
+    return deferred.promise;
   }
 
   /** Resolves when the change is committed; false when it was refused or lost. */
   async changeConf(change: ConfChange, timeoutMs: number): Promise<boolean> {
     const outcome = this.#raft.proposeConfChange(change);
     if (outcome.kind === 'rejected') return false;
-    const deferred = deferWithin<Proposed>(this.#options.world.timers, timeoutMs, 'commit a change of voters', () => {
-      this.#proposals.delete(outcome.index);
-    });
-    this.#proposals.set(outcome.index, { term: outcome.term, deferred });
-    this.#kick();
     try {
-      await deferred.promise;
+      await this.#committed(outcome, timeoutMs, 'commit a change of voters');
       return true;
     } catch (error) {
       if (error instanceof ClusterError) return false;
@@ -146,6 +138,18 @@ export class Voter {
     const outcome = this.#raft.transferLeadership(to);
     this.#kick();
     return outcome.kind === 'started';
+  }
+
+  /** Waits for the entry that was proposed at this place; one of an older term that waited there has lost. */
+  #committed(proposed: { readonly index: number; readonly term: number }, timeoutMs: number, what: string): Promise<Proposed> {
+    const { index, term } = proposed;
+    const deferred = deferWithin<Proposed>(this.#options.world.timers, timeoutMs, what, () => {
+      this.#proposals.delete(index);
+    });
+    this.#proposals.get(index)?.deferred.reject(lost());
+    this.#proposals.set(index, { term, deferred });
+    this.#kick();
+    return deferred.promise;
   }
 
   #receive(from: MemberId, frame: unknown): void {
@@ -261,8 +265,3 @@ export class Voter {
 
 const lost = (): ClusterError => new ClusterError('LedgerTimeout', 'the entry was replaced by another leader\'s', { retryable: true });
 const stopped = (): ClusterError => new ClusterError('LedgerStopped', 'this member of the ledger has stopped', { retryable: false });
-
-/** Throws unless the text names a voter whose member part is well formed. */
-export function memberOfVoterText(text: string): MemberId {
-  return parseMemberId(memberOfVoter(text as VoterId));
-}
