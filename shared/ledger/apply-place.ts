@@ -6,6 +6,7 @@ import { isPlaced, isWaiting, MOVES_KEPT, MOVES_WITH_EVIDENCE } from '../model/i
 import type { InstanceRecord, Move } from '../model/instance.ts';
 import { isFenced } from '../model/node.ts';
 import type { FenceProof } from '../model/node.ts';
+import type { VolumeRecord } from '../model/volume.ts';
 import { missingMiB } from './capacity.ts';
 import { applied, APPLIED, rejected } from './change.ts';
 import type { Change, CommandOf } from './change.ts';
@@ -58,14 +59,28 @@ function place(change: Change, instance: InstanceRecord, placement: Placement, w
   const generation = instance.generation + 1;
   for (const volume of volumes) {
     const inSync = volume.inSync.includes(node) ? volume.inSync : [node];
-    putVolume(change, { ...volume, holder: node, holderBootId: placement.bootId, generation, inSync });
+    putVolume(change, withoutFalseStart({ ...volume, holder: node, holderBootId: placement.bootId, generation, inSync }, instance.holder));
   }
+  const isKept = standby !== null && volumes.every((volume) => change.state.volumes.get(volume.id)?.replicas.includes(standby) === true);
   change.putInstance({
-    ...lifted, ...change.entering(instance, 'starting'), generation, holder: node, holderBootId: placement.bootId, fence: null, standby, reason: null, stopForced: false,
+    ...lifted, ...change.entering(instance, 'starting'), generation, holder: node, holderBootId: placement.bootId, fence: null, standby: isKept ? standby : null, reason: null, stopForced: false,
     moves: withMove(change, instance, placement, why),
   });
   sayPlaced(change, instance, placement, why);
   return applied({ generation });
+}
+
+/**
+ * A volume without content that moves on: its former holder may have made it primary by force, as the new one will. Two
+ * histories that began apart never meet in DRBD, so the former holder's replica is retired, to be made again elsewhere.
+ */
+function withoutFalseStart(volume: VolumeRecord, former: NodeId | null): VolumeRecord {
+  if (volume.formatted || former === null || former === volume.holder || !volume.replicas.includes(former)) return volume;
+  const without = (nodes: readonly NodeId[]): readonly NodeId[] => nodes.filter((each) => each !== former);
+  return {
+    ...volume, replicas: without(volume.replicas), inSync: without(volume.inSync), tainted: without(volume.tainted), retired: [...without(volume.retired), former],
+    epoch: volume.epoch + 1, version: volume.version + 1,
+  };
 }
 
 /** The moves with one more; older ones lose their evidence, and the oldest are dropped. */

@@ -76,4 +76,21 @@ recoveries('trusts a replica that was made anew on a node where an earlier one h
   });
 });
 
+recoveries('forgets the first attempt when a node dies after it made a new volume primary', async () => {
+  const cell = new VirtualCell({ nodes: 3 });
+  await cell.ready();
+  const [id] = await cell.run();
+  if (id === undefined) throw new Error('no instance was made');
+  await cell.world.until('the image is being written', () => cell.world.facts.some((fact) => fact['step'] === 'writeImage'), 20_000);
+  const { holder } = cell.instance(id);
+  if (holder === null) throw new Error('nobody holds it');
+  cell.room.powerOff(holder);
+  await cell.world.until('it runs elsewhere', () => cell.instance(id).phase === 'running' && cell.instance(id).holder !== holder, 30_000);
+  assert.is([...cell.state().volumes.values()][0]?.replicas.includes(holder), false);
+  cell.room.powerOn(holder);
+  await calm(cell, 90_000);
+  assert.is(cell.drbd.room?.splitBrains, 0);
+  assert.equal(cell.room.report().violations, []);
+});
+
 recoveries.run();
