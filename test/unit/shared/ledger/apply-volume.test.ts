@@ -85,8 +85,9 @@ volumes('expands on the word of its holder, to a replica that is of use', () => 
   cell.fence(2);
   cell.refuse('fenced', expand(1, 2, version));
   cell.boot(2, 2, { tainted: [VOLUME] });
-  cell.refuse('staleVersion', expand(1, 2, version));
-  cell.refuse('notInSync', expand(1, 2, version + 1));
+  // The restart and the failed disk each move the version on.
+  cell.refuse('staleVersion', expand(1, 2, version + 1));
+  cell.refuse('notInSync', expand(1, 2, version + 2));
 });
 
 volumes('without content does not expand', () => {
