@@ -190,18 +190,6 @@ ledger('keeps the deadline of a read while its leader\'s disk stalls', async () 
   assert.is((await cell.finish(proposed)).result.kind, 'applied');
 });
 
-ledger('keeps the deadline of a read while its leader\'s disk stalls', async () => {
-  const cell = new Cell(12, 1, 0);
-  const leader = await cell.elect();
-  cell.store(member(1)).writeMs = 20_000;
-  const proposed = leader.propose({ kind: 'setParameters', change: { rebuildAfterMs: 67_000 } }, { timeoutMs: 25_000 });
-  const startedAtMs = cell.world.clock.nowMs();
-  const read = await cell.finish(leader.readFresh({ timeoutMs: 1_000 }).then(() => null, (thrown: { code?: string }) => thrown));
-  assert.is(read?.code, 'LedgerTimeout');
-  assert.ok(cell.world.clock.nowMs() - startedAtMs <= 1_100);
-  assert.is((await cell.finish(proposed)).result.kind, 'applied');
-});
-
 ledger('brings a member that fell behind a snapshot up to date, voter or subscriber', async () => {
   const cell = new Cell(7, 3, 1);
   const leader = await cell.elect();
