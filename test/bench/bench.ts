@@ -8,7 +8,7 @@ import type { Fleet, FleetOptions } from '../playground/support/playground.ts';
 export interface Figure {
   readonly what: string;
   readonly value: number;
-  /** `ms`, `/s`, `MB` (1e6 bytes), `%` ... */
+  /** `ms`, `/s`, `MiB`, `MB` (1e6 bytes), `%` ... */
   readonly unit: string;
   /** What issue 2 asks for; null: it stands there to explain another. */
   readonly target: { readonly atMost: number } | { readonly atLeast: number } | null;
