@@ -6,7 +6,7 @@ import type { InstanceId } from '../shared/ids.ts';
 import type { Command } from '../shared/ledger/commands.ts';
 import type { LedgerStatus, Proposed, ReplicatedLog } from '../shared/ledger/replicated-log.ts';
 import type { CellState } from '../shared/model/cell.ts';
-import type { ConsoleAnswer, IntentAnswer, RunInstancesIntent } from '../shared/wire/intent.ts';
+import type { ConsoleAnswer, ConsoleRequest, IntentAnswer, RunInstancesIntent } from '../shared/wire/intent.ts';
 import type { Mesh } from '../shared/wire/mesh.ts';
 import type { World } from '../shared/world.ts';
 import type { CellPort } from './ports.ts';
@@ -102,7 +102,8 @@ async function findEarlier(log: ReplicatedLog, intent: RunInstancesIntent, remai
 async function askConsole(mesh: Mesh, state: CellState, instance: InstanceId): Promise<ConsoleAnswer> {
   const holder = state.instances.get(instance)?.holder ?? null;
   if (holder === null) return { text: '' };
-  const answer = await mesh.request(holder, 'console', { instance, bytesMax: CONSOLE_BYTES_MAX }, { timeoutMs: CONSOLE_TIMEOUT_MS });
+  const request: ConsoleRequest = { instance, bytesMax: CONSOLE_BYTES_MAX };
+  const answer = await mesh.request(holder, 'console', request, { timeoutMs: CONSOLE_TIMEOUT_MS });
   const text: unknown = typeof answer === 'object' && answer !== null && 'text' in answer ? answer.text : null;
   if (typeof text !== 'string') throw new ClusterError('PeerFailed', `${holder} answered no console text of ${instance}`, { retryable: true });
   return { text };

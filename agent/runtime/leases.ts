@@ -57,11 +57,6 @@ export class KeeperLink {
     return Math.max(0, this.#lease.validUntilMs - this.#ports.world.clock.nowMs());
   }
 
-  /** Whether the watchdog is armed: without that the node is not ready for work. */
-  isArmed(): boolean {
-    return this.#lease?.armed === true;
-  }
-
   /** The keeper's last word, null before the first. */
   lease(): KeeperToAgent | null {
     return this.#lease;

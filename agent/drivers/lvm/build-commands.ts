@@ -10,9 +10,7 @@ export const buildShowGroup = (group: string): readonly string[] => ['vgs', ...R
 /** No questions, no signatures wiped, no zeroing: DRBD's metadata and a full sync decide what is on it. */
 export const buildCreateVolume = (group: string, name: string, sizeBytes: number, tags: readonly string[]): readonly string[] =>
   ['lvcreate', '-y', '-Wn', '-Zn', '-n', name, '-L', `${sizeBytes}b`, ...tags.flatMap((tag) => ['--addtag', tag]), group];
-export const buildCreateSnapshot = (group: string, name: string, origin: string, sizeBytes: number): readonly string[] => ['lvcreate', '-y', '-s', '-n', name, '-L', `${sizeBytes}b`, `${group}/${origin}`];
 export const buildRemoveVolume = (group: string, name: string): readonly string[] => ['lvremove', '-y', `${group}/${name}`];
-export const buildExtendVolume = (group: string, name: string, sizeBytes: number): readonly string[] => ['lvextend', '-L', `${sizeBytes}b`, `${group}/${name}`];
 export const buildChangeTags = (group: string, name: string, change: { readonly add?: readonly string[]; readonly remove?: readonly string[] }): readonly string[] =>
   ['lvchange', ...(change.add ?? []).flatMap((tag) => ['--addtag', tag]), ...(change.remove ?? []).flatMap((tag) => ['--deltag', tag]), `${group}/${name}`];
 

@@ -3,7 +3,7 @@
  */
 import { ClusterError } from '../../../shared/errors.ts';
 import type { Runner, RunResult } from '../../../shared/world.ts';
-import { buildChangeTags, buildCreateSnapshot, buildCreateVolume, buildExtendVolume, buildListVolumes, buildRemoveVolume, buildShowGroup, volumePath } from './build-commands.ts';
+import { buildChangeTags, buildCreateVolume, buildListVolumes, buildRemoveVolume, buildShowGroup, volumePath } from './build-commands.ts';
 import { parseGroups, parseVolumes } from './parse-report.ts';
 import type { ListedVolume, VolumeGroupSize } from './parse-report.ts';
 
@@ -43,14 +43,6 @@ export class Lvm {
     if (existing === undefined || existing.sizeBytes < sizeBytes) throw failure(`${this.group}/${name} exists with another size`, result);
     const missing = tags.filter((tag) => !existing.tags.includes(tag));
     if (missing.length > 0) await this.changeTags(name, { add: missing });
-  }
-
-  async snapshot(name: string, origin: string, sizeBytes: number): Promise<void> {
-    await this.#succeed(buildCreateSnapshot(this.group, name, origin, sizeBytes), `snapshot ${origin}`);
-  }
-
-  async extend(name: string, sizeBytes: number): Promise<void> {
-    await this.#succeed(buildExtendVolume(this.group, name, sizeBytes), `extend ${name}`);
   }
 
   async changeTags(name: string, change: { readonly add?: readonly string[]; readonly remove?: readonly string[] }): Promise<void> {

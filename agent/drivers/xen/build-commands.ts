@@ -3,7 +3,6 @@
  */
 
 export const buildList = (): readonly string[] => ['xl', 'list'];
-export const buildLongList = (): readonly string[] => ['xl', 'list', '-l'];
 export const buildInfo = (): readonly string[] => ['xl', 'info'];
 /** Paused: a domain must not execute before it carries its tag. */
 export const buildCreatePaused = (configPath: string): readonly string[] => ['xl', 'create', '-p', '-q', configPath];

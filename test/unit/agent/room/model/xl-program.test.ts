@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseInfo } from '../../../../../agent/drivers/xen/parse-info.ts';
-import { parseList, parseLongList } from '../../../../../agent/drivers/xen/parse-list.ts';
+import { parseList } from '../../../../../agent/drivers/xen/parse-list.ts';
+import { parseLongList } from '../../../../support/parse-long-list.ts';
 import { IMAGE_DIGEST, INSTANCE, putDomainConfig, startGuest, startTestRoom } from './room-fixture.ts';
 import type { TestRoom } from './room-fixture.ts';
 
