@@ -1,7 +1,7 @@
 /**
  * How is an agent put together? Every part of it, wired over ports: the same in the simulator, the playground and on a node.
  */
-import type { NodeId } from '../../shared/ids.ts';
+import type { NodeId, VolumeId } from '../../shared/ids.ts';
 import { followMembers } from '../../shared/ledger/node/follow-members.ts';
 import type { VoterMesh } from '../../shared/ledger/node/follow-members.ts';
 import type { LedgerNode } from '../../shared/ledger/node/ledger-node.ts';
@@ -11,7 +11,7 @@ import type { VolumeRecord } from '../../shared/model/volume.ts';
 import type { Sealer } from '../../shared/wire/lease.ts';
 import type { Member, Mesh } from '../../shared/wire/mesh.ts';
 import type { Datagrams, NodeWorld } from '../../shared/world.ts';
-import type { Self } from '../machines/observed.ts';
+import type { ObservedResource, Self } from '../machines/observed.ts';
 import { Boot } from './boot.ts';
 import { FencePeer } from './fence-peer.ts';
 import type { Fencer } from './fencer-ports.ts';
@@ -75,7 +75,7 @@ export function startAgent(ports: AgentPorts): Agent {
   });
   const fencePeer = new FencePeer({
     self, world, machine: world.machine, files: world.files, log: ledger, promoting: reconciler.promoting,
-    resources: () => ports.replicas.resources(),
+    resources: () => currentResources(ports.replicas),
   });
   world.helpers.serve(async (call) => await fencePeer.answer(call));
   const fencer = startFencer({
@@ -85,7 +85,7 @@ export function startAgent(ports: AgentPorts): Agent {
   const health = new Health({ self, world, mesh, log: ledger, host: ports.host, observed: () => reconciler.observed() });
   const healer = new Healer({ world, log: ledger, fencer, mesh, health: () => health.known() });
   serveIntake({
-    mesh, log: ledger, domains: ports.domains, resources: () => ports.replicas.resources(), hints: () => healer.placementHints(), healerView: () => healer.view(),
+    mesh, log: ledger, domains: ports.domains, resources: () => currentResources(ports.replicas), hints: () => healer.placementHints(), healerView: () => healer.view(),
   });
   const boot = new Boot({
     self, world, machine: world.machine, files: world.files, log: ledger, lease: keeper, host: ports.host, storeUuid: ports.storeUuid,
@@ -119,6 +119,11 @@ async function askPeer(mesh: Mesh, peer: NodeId, volume: VolumeRecord['id']): Pr
     // A peer that does not answer does not agree; the reconciler asks again.
     return false;
   }
+}
+
+/** What DRBD shows now; nothing while its event stream is down: nobody is told what was so before. */
+function currentResources(replicas: ReplicaPort): ReadonlyMap<VolumeId, ObservedResource> {
+  return replicas.isCurrent() ? replicas.resources() : new Map<VolumeId, ObservedResource>();
 }
 
 /** Whether this node's replicas see their peers on that node; null when it shares none. */

@@ -22,6 +22,8 @@ export const NOT_DECIDED = 1;
 
 const PROPOSE_TIMEOUT_MS = 2_000;
 const RETRY_MS = 200;
+/** How long the mark of a failed disk may take. Meanwhile the kernel holds the failed write back (DRBD.md A1). */
+const MARK_WAIT_MS = 1_000;
 /** How much later than the helper's call the event stream may tell of the same loss. */
 const EVENT_DELAY_MS_MAX = 2_000;
 
@@ -141,11 +143,21 @@ export class FencePeer {
     }
   }
 
-  /** The mark is durable on another disk before the node resets; no DRBD command is in between (DRBD.md A1). */
+  /**
+   * The mark is durable on another disk before the node resets; no DRBD command is in between (DRBD.md A1). A boot disk that
+   * does not take the mark either holds up nothing: a node that lost a disk under a replica never goes on.
+   */
   async #localError(id: VolumeId): Promise<number> {
     const { files, machine, world } = this.#options;
     world.log.write({ event: 'alarm', subject: id, reason: 'the disk of this replica failed: the node resets itself' });
-    await files.writeDurably(`${TAINTED_DIRECTORY}/${id}`, '');
+    const { promise: tooLong, resolve } = Promise.withResolvers<void>();
+    const timer = world.timers.after(MARK_WAIT_MS, resolve);
+    try {
+      await Promise.race([files.writeDurably(`${TAINTED_DIRECTORY}/${id}`, ''), tooLong]);
+    } catch (error) {
+      world.log.write({ event: 'markNotWritten', volume: id, error: describeError(error) });
+    }
+    timer.cancel();
     machine.resetNow(`the disk under ${id} failed`);
     return 0;
   }

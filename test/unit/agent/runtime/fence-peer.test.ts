@@ -31,9 +31,9 @@ function heldBy(holder: typeof NODE): CellState {
 }
 
 /** The part over a ledger that tests set, and that counts what is proposed. */
-function setUp(start: { readonly state: CellState; readonly resource?: ObservedResource; readonly canRead?: boolean }) {
+function setUp(start: { readonly state: CellState; readonly resource?: ObservedResource; readonly canRead?: boolean; readonly event?: string; readonly writeDurably?: () => Promise<void> }) {
   const world = new VirtualWorld(1);
-  const seen = { state: start.state, resource: start.resource, proposed: [] as Command[], canRead: start.canRead ?? true, promoting: new Set<VolumeId>() };
+  const seen = { state: start.state, resource: start.resource, proposed: [] as Command[], canRead: start.canRead ?? true, promoting: new Set<VolumeId>(), resets: 0 };
   const log = {
     state: () => seen.state,
     readFresh: () => (seen.canRead ? Promise.resolve(seen.state) : Promise.reject(new Error('no leader'))),
@@ -42,13 +42,13 @@ function setUp(start: { readonly state: CellState; readonly resource?: ObservedR
       return Promise.resolve({ index: 1, result: { kind: 'applied' } });
     },
   } as unknown as ReplicatedLog;
-  const files = { read: () => Promise.resolve(null), writeDurably: () => Promise.resolve(), remove: () => Promise.resolve(), list: () => Promise.resolve([]), absolute: (path: string) => path };
+  const files = { read: () => Promise.resolve(null), writeDurably: start.writeDurably ?? (() => Promise.resolve()), remove: () => Promise.resolve(), list: () => Promise.resolve([]), absolute: (path: string) => path };
   const part = new FencePeer({
-    self: { node: NODE, bootId: BOOT }, world, machine: { bootId: BOOT, resetNow: () => undefined }, files, log, promoting: seen.promoting,
+    self: { node: NODE, bootId: BOOT }, world, machine: { bootId: BOOT, resetNow: () => void (seen.resets += 1) }, files, log, promoting: seen.promoting,
     resources: () => new Map(seen.resource === undefined ? [] : [[VOLUME, seen.resource]]),
   });
   const answer = { code: null as number | null };
-  void part.answer({ event: 'fence-peer', resource: VOLUME }).then((code) => {
+  void part.answer({ event: start.event ?? 'fence-peer', resource: VOLUME }).then((code) => {
     answer.code = code;
   });
   return { world, seen, answer };
@@ -116,6 +116,14 @@ fencePeer('refuses a promotion under a permit while the ledger counts the other 
   seen.promoting.add(VOLUME);
   await world.advance(1_000);
   assert.is(answer.code, NOT_DECIDED);
+});
+
+fencePeer('to a failed disk is a reset, also when the mark cannot be written', async () => {
+  for (const writeDurably of [() => Promise.reject(new Error('no space')), () => new Promise<void>(() => undefined)]) {
+    const { world, seen } = setUp({ state: heldBy(NODE), resource: FROZEN, writeDurably, event: 'local-io-error' });
+    await world.advance(2_000);
+    assert.is(seen.resets, 1);
+  }
 });
 
 fencePeer.run();
