@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { instanceAnswer, instancesAnswer, volumesAnswer, whyAnswer } from '../../../shared/wire/rest.ts';
 import type { MoveView } from '../../../shared/wire/rest.ts';
-import { fence, launch, takeOver } from './stories.ts';
+import { fence, launch, LEASE_STORY, takeOver } from './stories.ts';
 import { assertForm, call, NODE_3, restBench, USER } from './support.ts';
 
 const why = suite('why');
@@ -38,6 +38,18 @@ why('tells of a takeover: every observation in order, the proof, the start and h
   assert.match(move.whySafe, /silent for 9\.0 s.*watchdog.*in-sync set/);
   assert.is(move.proof?.kind, 'leaseExpired');
   assert.equal(move.refused.map((one) => one.node), ['node-3']);
+});
+
+why('claims no downtime that no leader measured', async () => {
+  const on = restBench();
+  const id = launch(on.cell, 1);
+  fence(on.cell, LEASE_STORY.map((seen) => (seen.what === 'lastRenewal' ? { ...seen, detail: 'none since this leader took office' } : seen)));
+  takeOver(on.cell, id);
+  const { body } = await call(on, 'GET', `/instances/${id}/why`);
+  const move = body.moves.at(-1) as MoveView;
+  assert.is(move.downtimeMsMax, null);
+  assert.match(move.sentence, /9\.0 s passed from when node-2 began to lead to the start/);
+  assert.match(move.timeline[0]?.sentence ?? '', /without having heard node-1/);
 });
 
 why('tells what is known while an instance waits for its next holder', async () => {
