@@ -10,7 +10,7 @@ import { ClusterError } from '../../shared/errors.ts';
 import type { Runner, RunOptions, RunResult, Stream, StreamReader } from '../../shared/world.ts';
 
 /** Where programs are looked for; the environment's own PATH is not trusted. */
-export const PROGRAM_DIRECTORIES: readonly string[] = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/sbin', '/usr/local/bin'];
+const PROGRAM_DIRECTORIES: readonly string[] = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/sbin', '/usr/local/bin'];
 /** Most text that one program may print on either channel. */
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 

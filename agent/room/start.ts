@@ -24,7 +24,7 @@ export interface RunningRoom {
 }
 
 /** Path of the socket below a playground's directory. */
-export function roomSocketPath(directory: string): string {
+function roomSocketPath(directory: string): string {
   return join(directory, 'room.sock');
 }
 

@@ -14,7 +14,7 @@ import type { ArrivedRequest, RefusalCode, SignatureClaim } from './parse-signat
 import { Sha256, sha256Hex } from './sha256.ts';
 
 /** How far a client's clock may be off, as AWS allows. */
-export const SKEW_MS_MAX = 5 * 60 * 1000;
+const SKEW_MS_MAX = 5 * 60 * 1000;
 
 /** What the verifier needs to know beside the request. */
 export interface VerifyOptions {

@@ -7,7 +7,7 @@ import { Ec2Error } from './errors.ts';
 /** Largest body, bytes. EC2's largest request is far below: user data of 16 KiB is some 30 KB when it is encoded. */
 export const BODY_BYTES_MAX = 1024 * 1024;
 /** More parameters than any request has: 1000 ids and a few hundred filter values are fewer. */
-export const PARAMETERS_MAX = 5_000;
+const PARAMETERS_MAX = 5_000;
 
 export type Parameter = readonly [name: string, value: string];
 

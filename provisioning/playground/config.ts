@@ -10,7 +10,7 @@ import type { TimingProfile } from '../../shared/model/timing.ts';
 export const NODES_MAX = 10;
 /** A new playground has so many nodes unless told otherwise: the fewest that can lose one and rebuild. */
 export const NODES_DEFAULT = 3;
-export const PORT_DEFAULT = 8080;
+const PORT_DEFAULT = 8080;
 /** Memory of each simulated machine, GiB, unless told otherwise. */
 export const MEMORY_GIB_DEFAULT = 16;
 const MEMORY_GIB_MAX = 1_024;

@@ -30,7 +30,7 @@ import type { Layout } from './layout.ts';
 import { testImage, writeTestImage } from './test-image.ts';
 
 /** Where a member's ledger store lies below its directory: as agent/main.ts and coordinator/main.ts open it. */
-export const LEDGER_DIRECTORY = 'ledger';
+const LEDGER_DIRECTORY = 'ledger';
 export const COORDINATOR = 'coordinator-1';
 
 /**

@@ -9,10 +9,11 @@ import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { LEASH_FD, LEASH_VARIABLE } from './leash-fd.ts';
+import type { CableMessage } from './nic-words.ts';
 import { logOutput, RotatedLog } from './process-output.ts';
 
 /** systemd's RestartSec=200ms, without its start limit. */
-export const RESTART_DELAY_MS = 200;
+const RESTART_DELAY_MS = 200;
 /** Lines of a process's own words that are kept for whoever asks why it ended. */
 const LAST_LINES_MAX = 5;
 
@@ -91,7 +92,7 @@ export class KeptProcess {
   }
 
   /** Says something over the leash; a process that does not run hears nothing. */
-  tell(message: unknown): void {
+  tell(message: CableMessage): void {
     if (this.#child !== null) leashOf(this.#child)?.write(`${JSON.stringify(message)}\n`);
   }
 

@@ -13,7 +13,7 @@ const BMC_USER = 'ves';
 /** Disk of a machine for each GiB of its memory: 200 GiB for 16. */
 const DISK_PER_MEMORY = 12.5;
 /** What the user's key acts for. */
-export const ENVIRONMENT = 'playground';
+const ENVIRONMENT = 'playground';
 
 /** The room: one machine for each node, its own files and the images in reach. */
 export function roomConfig(layout: Layout, cell: CellFile): unknown {

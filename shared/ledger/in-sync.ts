@@ -15,7 +15,7 @@ export function putVolume(change: Change, volume: VolumeRecord): void {
 }
 
 /** Whether the set would still have a member whose disk is well without this one. */
-export function isSpare(volume: VolumeRecord, node: NodeId): boolean {
+function isSpare(volume: VolumeRecord, node: NodeId): boolean {
   return volume.inSync.some((member) => member !== node && !volume.tainted.includes(member));
 }
 

@@ -10,12 +10,12 @@ import type { MemberId } from '../ids.ts';
 /** Up to so many members everybody is connected to everybody. */
 export const FULL_MESH_MAX = 10;
 /** First and longest wait before a peer is dialled again. There is no last one. */
-export const REDIAL_FIRST_MS = 250;
+const REDIAL_FIRST_MS = 250;
 export const REDIAL_MS_MAX = 5_000;
 /** The side that waits to be dialled starts dialling itself after this. */
 export const FALLBACK_DIAL_MS = 2_000;
 /** Two connections that began within this time were dialled by both sides at once. */
-export const SIMULTANEOUS_MS = 2_000;
+const SIMULTANEOUS_MS = 2_000;
 
 /**
  * The members that `self` keeps a connection to. Symmetric: everybody who computes it from the same members and voters

@@ -5,7 +5,7 @@
  */
 
 /** Version of all frames. Streams of another one are refused. */
-export const FRAME_VERSION = 1;
+const FRAME_VERSION = 1;
 
 const HEADER_BYTES = 4;
 

@@ -19,7 +19,7 @@ import type { CellId, MemberId } from '../ids.ts';
 import { parseLeasePublicKey } from './lease-key.ts';
 
 /** Version of sealed datagrams; others are silently dropped. */
-export const SEAL_VERSION = 1;
+const SEAL_VERSION = 1;
 const TAG_BYTES = 32;
 /** Ids are at most 31 characters of ASCII (ids.ts). */
 const ID_BYTES_MAX = 31;

@@ -14,7 +14,7 @@ import type { Timer, Timers } from '../world.ts';
 /** Largest line, bytes, unless told otherwise. */
 export const LINE_BYTES_MAX = 1024 * 1024;
 /** Bytes that may wait for a slow reader; after that, sending is refused. */
-export const LINES_BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
+const LINES_BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
 /** A reader that takes nothing for so long is cut off. */
 const STALL_MS = 10_000;
 /** Connections that a server holds. */

@@ -31,7 +31,7 @@ import { countingProtector } from './traffic.ts';
 import type { Traffic } from './traffic.ts';
 
 /** Bounds that suit a cell on one Ethernet. A silent peer is given up after 7 to 8 s, a killed one at once. */
-export const MESH_LIMITS: MeshLimits = {
+const MESH_LIMITS: MeshLimits = {
   messageBytesMax: MESSAGE_BYTES_MAX,
   outbox: { framesMax: SEND_QUEUE_MAX, bytesMax: 8 * 1024 * 1024, deadlineMs: 5_000 },
   dialMs: 3_000,

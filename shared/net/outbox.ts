@@ -38,7 +38,7 @@ export interface OutboxOptions {
 const WRITE_BYTES_MAX = 64 * 1024;
 
 /** Runs `work` with a signal that is aborted at the deadline. */
-export async function withDeadline<Result>(timers: Timers, deadlineMs: number, what: string, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+async function withDeadline<Result>(timers: Timers, deadlineMs: number, what: string, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   const controller = new AbortController();
   const timer = timers.after(deadlineMs, () => controller.abort(new Error(`${what} took longer than ${deadlineMs} ms`)));
   try {

@@ -54,7 +54,7 @@ export async function makeDirectory(path: string): Promise<void> {
 }
 
 /** The file's bytes, or null when there is none. */
-export async function readIfThere(path: string): Promise<Uint8Array | null> {
+async function readIfThere(path: string): Promise<Uint8Array | null> {
   try {
     return await readFile(path);
   } catch (error) {

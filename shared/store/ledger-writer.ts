@@ -59,7 +59,7 @@ interface Waiting {
 }
 
 /** How many saves may wait for the disk. */
-export const SAVES_WAITING_MAX = 4096;
+const SAVES_WAITING_MAX = 4096;
 /** Saves written together hold about this many entries at most. */
 const GROUP_ENTRIES_MAX = 4096;
 /** After this time the slots are told where the log ends: four small writes a second at most. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { syncDirectory } from './durable-file.ts';
 
 /** How many damaged stores are kept. */
-export const DAMAGED_KEPT_MAX = 3;
+const DAMAGED_KEPT_MAX = 3;
 
 const NAME = /^damaged-(\d{1,9})$/;
 

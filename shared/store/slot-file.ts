@@ -33,7 +33,7 @@ export interface Slots {
 }
 
 /** Largest value in bytes: slots are for small things. */
-export const SLOT_BYTES_MAX = 4 * 1024 * 1024;
+const SLOT_BYTES_MAX = 4 * 1024 * 1024;
 
 type OneSlot = { readonly kind: 'absent' } | { readonly kind: 'held'; readonly sequence: number; readonly value: unknown } | { readonly kind: 'damaged'; readonly reason: string };
 

@@ -11,7 +11,7 @@ import type { TimingProfile } from '../model/timing.ts';
 import type { LeaseRefusal } from './lease.ts';
 
 /** Most voters that a keeper renews with: five, and those that replace them. */
-export const KEEPER_VOTERS_MAX = 9;
+const KEEPER_VOTERS_MAX = 9;
 
 /** A voter that takes lease datagrams. */
 export interface LeaseVoter {

@@ -16,7 +16,7 @@ import { CLOCK_RATE_ERROR } from '../model/timing.ts';
 import type { TimingProfile } from '../model/timing.ts';
 
 /** Version of both datagrams. Another version is not understood, hence not answered. */
-export const LEASE_VERSION = 1;
+const LEASE_VERSION = 1;
 
 /** No datagram is longer, before sealing. */
 export const LEASE_BYTES_MAX = 200;

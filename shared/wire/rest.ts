@@ -25,7 +25,7 @@ export const statusAnswer = v.object({ status: v.picklist(['ok', 'noLeader']), m
 
 // ---------------------------------------------------------------- evidence
 
-export const observationView = v.object({
+const observationView = v.object({
   what: v.string(), afterMs: milliseconds, by: v.string(), at: v.string(), detail: v.string(),
 });
 
@@ -36,7 +36,7 @@ export const proofView = v.object({
 });
 export type ProofView = v.InferOutput<typeof proofView>;
 
-export const refusalView = v.object({ node: v.string(), reason: v.string(), detail: v.string() });
+const refusalView = v.object({ node: v.string(), reason: v.string(), detail: v.string() });
 
 // ---------------------------------------------------------------- nodes
 
@@ -111,7 +111,7 @@ export type VolumeView = v.InferOutput<typeof volumeView>;
 export const volumesAnswer = v.object({ volumes: v.array(volumeView), asOf });
 
 /** One line of the story of a move: when, and what it means, in a sentence. `afterMs` counts from the last renewal. */
-export const timelineEntry = v.object({ at: v.string(), afterMs: nullable(milliseconds), what: v.string(), by: nullable(v.string()), sentence: v.string() });
+const timelineEntry = v.object({ at: v.string(), afterMs: nullable(milliseconds), what: v.string(), by: nullable(v.string()), sentence: v.string() });
 
 /** One change of an instance's holder, with the evidence that it was safe. */
 export const moveView = v.object({
@@ -152,7 +152,7 @@ export const ledgerAnswer = v.object({
 });
 export type LedgerAnswer = v.InferOutput<typeof ledgerAnswer>;
 
-export const parametersView = v.object({
+const parametersView = v.object({
   profile: v.picklist(['fast', 'standard', 'soft']), rebuildAfterMs: count, powerFencing: v.boolean(), powerFenceShare: v.number(),
   reserveStandby: v.boolean(), forgetTerminatedAfterMs: count,
 });

@@ -24,7 +24,7 @@ export interface GuestDisk {
 }
 
 /** How many records a guest's disk holds; older ones are overwritten. */
-export const RING_SLOTS = 512;
+const RING_SLOTS = 512;
 
 /** How a domain ended by itself. */
 export type GuestEnd = 'poweroff' | 'reboot' | 'crash';

@@ -4,7 +4,7 @@
 import { Ec2Error } from '../errors.ts';
 
 /** Decoded size: EC2 user guide, "User data is limited to 16 KB, in raw form". */
-export const USER_DATA_BYTES_MAX = 16_384;
+const USER_DATA_BYTES_MAX = 16_384;
 
 /** The base64 text without line breaks (clients wrap it), or null. Throws Ec2Error. */
 export function checkUserData(text: string | undefined): string | null {

@@ -79,7 +79,7 @@ export function viewState(instance: InstanceRecord): InstanceState {
 }
 
 /** Tags as a list, sorted by key so that answers are repeatable. */
-export function viewTags(tags: Readonly<Record<string, string>>): readonly Tag[] {
+function viewTags(tags: Readonly<Record<string, string>>): readonly Tag[] {
   return Object.keys(tags).toSorted().map((key) => ({ Key: key, Value: tags[key] }));
 }
 

@@ -15,7 +15,7 @@ import { unreachable } from '../../errors.ts';
 export const EMPTY_CONF: ConfState = { voters: [], learners: [], witnesses: [] };
 
 /** Ids are opaque, but bounded, since they travel in every message. */
-export const VOTER_ID_LENGTH_MAX = 128;
+const VOTER_ID_LENGTH_MAX = 128;
 
 export type ConfOutcome =
   | { readonly kind: 'changed'; readonly conf: ConfState }

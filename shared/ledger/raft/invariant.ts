@@ -4,7 +4,7 @@
  */
 
 /** A broken rule of Raft or of its caller: a programmer's error or damaged storage, never a refusal. */
-export class RaftInvariantError extends Error {
+class RaftInvariantError extends Error {
   override readonly name = 'RaftInvariantError';
 }
 

@@ -18,7 +18,7 @@ export function hasLocalDisk(resource: Resource): boolean {
   return resource.disk !== null && resource.metadata !== null && resource.state.disk >= DISK.inconsistent;
 }
 
-export function ruleContext(resource: Resource): RuleContext {
+function ruleContext(resource: Resource): RuleContext {
   const { net, negotiating, metadata } = resource;
   return {
     fencing: resource.state.disk >= DISK.inconsistent ? resource.fencing : 'dont-care',

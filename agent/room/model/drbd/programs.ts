@@ -56,7 +56,7 @@ export function printAnswer(object: string, given: Answer): RunResult {
 }
 
 /** drbdadm's last line when a program that it started failed. */
-export function viaDrbdadm(result: RunResult, command: string): RunResult {
+function viaDrbdadm(result: RunResult, command: string): RunResult {
   if (result.exitCode === 0) return result;
   return { ...result, stderr: `${result.stderr}Command '${command}' terminated with exit code ${result.exitCode}\n` };
 }

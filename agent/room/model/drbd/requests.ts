@@ -20,7 +20,7 @@ const BLOCK_KIB = 4;
 const DEFAULT_AL_EXTENTS = 1237;
 
 /** Whether writes are mirrored to the peer now (drbd_should_do_remote). */
-export function mirrorsWrites(resource: Resource): boolean {
+function mirrorsWrites(resource: Resource): boolean {
   const { conn, pdsk } = resource.state;
   if (conn < CONN.connected) return false;
   return pdsk === DISK.upToDate || (pdsk >= DISK.inconsistent && conn >= CONN.wfBitMapT);

@@ -222,7 +222,7 @@ export class Resource {
 }
 
 /** Jobs in order, one at a time; a job that returns a promise blocks the rest until it settles. */
-export class Thread {
+class Thread {
   readonly #isAlive: () => boolean;
   readonly #jobs: (() => void | Promise<void>)[] = [];
   #isBusy = false;

@@ -13,7 +13,7 @@ import type { Resource } from './resource.ts';
 import { CONN, DISK, ROLE, connName, diskName, roleName } from './states.ts';
 
 /** The end of drbdsetup's own usage text, as it prints for what it does not know. */
-export const SETUP_USAGE = `
+const SETUP_USAGE = `
 USAGE: drbdsetup command device arguments options
 
 Device is usually /dev/drbdX or /dev/drbd/X.
@@ -49,7 +49,7 @@ export function splitArguments(words: readonly string[]): { readonly options: re
 }
 
 /** The resources that an operand names: all of them without one, or for `all`. Null: there is no such resource. */
-export function selected(host: ProgramHost, operand: string | undefined): readonly Resource[] | null {
+function selected(host: ProgramHost, operand: string | undefined): readonly Resource[] | null {
   if (operand === undefined || operand === 'all') return host.resources();
   const resource = host.resource(operand);
   return resource === null ? null : [resource];
