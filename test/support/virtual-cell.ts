@@ -259,7 +259,8 @@ export class VirtualCell {
     running.helper = null;
     running.agentHears = null;
     running.agentClosed = null;
-    for (const retry of [...running.waitingHelpers]) retry();
+    const retries = [...running.waitingHelpers]; // Each leaves the set.
+    for (const retry of retries) retry();
     this.network.cut(node);
     this.#datagramHandlers.delete(this.#leaseAddress(node));
     running.keeper?.agentGone();

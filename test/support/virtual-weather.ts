@@ -117,7 +117,8 @@ class Weather {
 
   #endStorm(): void {
     this.cell.network.weather = FINE;
-    for (const undo of [...this.#undo]) undo();
+    const undoing = [...this.#undo]; // Each leaves the set.
+    for (const undo of undoing) undo();
     for (const node of this.cell.nodeIds) this.#restart(node);
   }
 

@@ -7,7 +7,7 @@ const options = suite('arguments of npm start');
 
 function refusal(...args: readonly string[]): string {
   try {
-    parseOptions(args, '/home/me/ves');
+    parseOptions(args, '/srv/ves');
     return '';
   } catch (error) {
     assert.instance(error, ClusterError);
@@ -17,7 +17,7 @@ function refusal(...args: readonly string[]): string {
 }
 
 options('may all be left out', () => {
-  assert.equal(parseOptions([], '/home/me/ves'), { directory: '/home/me/ves/.ves', port: 8080, nodes: null, profile: null, bmc: null, memoryGiB: null });
+  assert.equal(parseOptions([], '/srv/ves'), { directory: '/srv/ves/.ves', port: 8080, nodes: null, profile: null, bmc: null, memoryGiB: null });
 });
 
 options('are taken as given', () => {
