@@ -10,7 +10,7 @@ import { DEFAULT_PARAMETERS, emptyCell } from '../shared/model/cell.ts';
 import { TIMING_PROFILES } from '../shared/model/timing.ts';
 import { loadIdentity } from '../shared/net/identity.ts';
 import { createMesh } from '../shared/net/mesh.ts';
-import type { Libp2pMesh } from '../shared/net/mesh.ts';
+import type { Libp2pMesh, MeshOptions } from '../shared/net/mesh.ts';
 import { createFiles } from '../shared/process/files.ts';
 import { uuid } from '../shared/random.ts';
 import { openLedgerStore } from '../shared/store/ledger-store.ts';
@@ -40,9 +40,10 @@ export interface Coordinator {
 
 /**
  * Starts a coordinator. Throws ClusterError with a sentence for people when anything cannot be opened; what was opened
- * before is closed again. `onFatal`: the ledger's store failed, and the process must end.
+ * before is closed again. `onFatal`: the ledger's store failed, and the process must end. `meshOptions`: for tests, which stop
+ * soon: gossipsub keeps its last heartbeat's timer.
  */
-export async function startCoordinator(config: CoordinatorConfig, world: World, onFatal: (error: unknown) => void): Promise<Coordinator> {
+export async function startCoordinator(config: CoordinatorConfig, world: World, onFatal: (error: unknown) => void, meshOptions: Pick<MeshOptions, 'gossipHeartbeatMs'> = {}): Promise<Coordinator> {
   const opened: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const close of opened.splice(0).toReversed()) await close();
@@ -53,7 +54,7 @@ export async function startCoordinator(config: CoordinatorConfig, world: World, 
     opened.push(async () => await projection.close());
     const store = await openStore(config, world);
     opened.push(async () => await store.close());
-    const mesh = await openMesh(config, world);
+    const mesh = await openMesh(config, world, meshOptions);
     opened.push(async () => await mesh.stop());
     const ledger = createLedger(config, world, mesh, store, onFatal);
     opened.push(() => Promise.resolve(ledger.stop()));
@@ -90,11 +91,11 @@ async function openStore(config: CoordinatorConfig, world: World): Promise<Ledge
   return store;
 }
 
-async function openMesh(config: CoordinatorConfig, world: World): Promise<Libp2pMesh> {
+async function openMesh(config: CoordinatorConfig, world: World, options: Pick<MeshOptions, 'gossipHeartbeatMs'>): Promise<Libp2pMesh> {
   const identity = await loadIdentity(createFiles(config.dataDirectory), world.chance);
   return await createMesh({
     cell: config.cell, self: config.member, privateKey: identity.privateKey, listenAddress: config.meshListen,
-    presharedKey: new Uint8Array(Buffer.from(config.presharedKey, 'base64')), members: config.seeds, world,
+    presharedKey: new Uint8Array(Buffer.from(config.presharedKey, 'base64')), members: config.seeds, world, ...options,
   });
 }
 

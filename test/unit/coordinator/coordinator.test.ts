@@ -94,7 +94,7 @@ async function startUnder(directory: string, meshListen: string, seed: Member): 
   }));
   return await startCoordinator(config, realWorld(2), (error) => {
     throw error instanceof Error ? error : new Error(String(error));
-  });
+  }, { gossipHeartbeatMs: 500 });
 }
 
 async function ask(coordinator: Coordinator, method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly body: unknown }> {
