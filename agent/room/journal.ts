@@ -123,5 +123,5 @@ function readEntries<Entry>(path: string, text: string): readonly Entry[] {
 }
 
 function corrupt(path: string, why: string): ClusterError {
-  return new ClusterError('RoomJournalCorrupt', `the room's journal ${path} is damaged: ${why}. Nothing was changed. Put back a good copy, or move the file away to start with an empty room`, { retryable: false });
+  return new ClusterError('RoomJournalCorrupt', `the room's journal ${path} is damaged: ${why}. Nothing was changed. Put back a good copy: the disks of all machines are in it`, { retryable: false });
 }

@@ -38,6 +38,7 @@ export interface Layout {
   readonly roomConfig: string;
   /** As agent/room serves it below its `directory`, which is the root. */
   readonly roomSocket: string;
+  /** What all machines have on their disks; the room makes it when it starts for the first time. */
   readonly roomJournal: string;
   readonly run: string;
   readonly pidsFile: string;
@@ -60,7 +61,7 @@ export function layoutOf(root: string): Layout {
     images: join(root, 'images'),
     roomConfig: join(root, 'room.json'),
     roomSocket: join(root, 'room.sock'),
-    roomJournal: join(root, 'room'),
+    roomJournal: join(root, 'room', 'journal'),
     pidsFile: join(run, 'pids.json'),
     logs: join(root, 'log'),
     node: (id) => ({

@@ -21,14 +21,17 @@ import { writeText } from './files.ts';
 import { admissionOf } from './genesis.ts';
 import { layoutOf } from './layout.ts';
 import type { Layout } from './layout.ts';
-import { ensurePorts, openCell } from './open-cell.ts';
+import { ensureHttpPort, ensurePorts, openCell } from './open-cell.ts';
 import { judgeReadiness } from './readiness.ts';
 import { askApi } from './signed-fetch.ts';
 import type { ApiAccess } from './signed-fetch.ts';
 import { PROGRAMS, Supervisor } from './supervisor.ts';
+import type { Fault } from './supervisor.ts';
 import { environmentText, welcomeText } from './welcome.ts';
 
 const POLL_MS = 100;
+/** Processes without which there is no fleet: a start in which one fails again and again is given up. */
+const ESSENTIAL: readonly string[] = ['room', 'coordinator'];
 /** Progress is said again after this time when nothing moves. */
 const REPEAT_MS = 15_000;
 
@@ -56,18 +59,27 @@ async function run(layout: Layout, options: PlaygroundOptions): Promise<void> {
   const stopping = interruption();
   process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, '../../node_modules/.cache/compile');
   const port = options.port === 0 ? await anyPort() : options.port;
+  await ensureHttpPort(port);
   const { cell, isNew } = await openCell(layout, options, now());
-  await ensurePorts(cell, port);
+  await ensurePorts(cell);
   print(`VES playground: ${cell.nodes.length} ${cell.nodes.length === 1 ? 'node' : 'nodes'} in ${layout.root} (${isNew ? 'a new fleet' : 'as it was left'}; profile ${cell.profile}, BMCs: ${cell.bmc})`);
   await warm();
-  const teller = new FaultTeller(layout.logs, print);
-  const supervisor = new Supervisor({ layout, cell, port, now, onFault: (fault) => teller.tell(fault, performance.now()) });
+  const teller = new FaultTeller(layout.logs);
+  const start: { isOver: boolean; failure: string | null } = { isOver: false, failure: null };
+  const onFault = (fault: Fault): void => {
+    const sentence = teller.tell(fault, performance.now());
+    if (sentence === null) return;
+    if (!start.isOver && ESSENTIAL.includes(fault.name)) start.failure = sentence;
+    else print(`  ${sentence}`);
+  };
+  const supervisor = new Supervisor({ layout, cell, port, now, onFault });
   const endpoint = `http://127.0.0.1:${port}`;
   stopping.onSecond(() => void supervisor.kill().finally(() => process.exit(1)));
   try {
     if (!stopping.signal.aborted) {
       await supervisor.start();
-      await becomeReady({ layout, cell, supervisor, endpoint, signal: stopping.signal });
+      await becomeReady({ layout, cell, supervisor, endpoint, signal: stopping.signal, failure: () => start.failure });
+      start.isOver = true;
     }
     if (!stopping.signal.aborted) {
       await writeText(layout.envFile, environmentText(cell, endpoint));
@@ -87,14 +99,21 @@ interface Starting {
   readonly supervisor: Supervisor;
   readonly endpoint: string;
   readonly signal: AbortSignal;
+  /** Why this start cannot succeed; null: it still may. */
+  failure(): string | null;
 }
 
-/** Waits until instances can be requested, saying what it waits for; admits nodes that are new in the fleet. */
-async function becomeReady({ layout, cell, supervisor, endpoint, signal }: Starting): Promise<void> {
+/**
+ * Waits until instances can be requested, saying what it waits for; admits nodes that are new in the fleet.
+ * Throws ClusterError `CannotStart` when something fails that nothing works without.
+ */
+async function becomeReady({ layout, cell, supervisor, endpoint, signal, failure }: Starting): Promise<void> {
   const access: ApiAccess = { endpoint, accessKeyId: cell.accessKeyId, secretAccessKey: cell.secretAccessKey };
   let said = '';
   let saidAtMs = performance.now();
   while (!signal.aborted) {
+    const broken = failure();
+    if (broken !== null) throw new ClusterError('CannotStart', broken, { retryable: false });
     const [room, answer] = await Promise.all([supervisor.nodes(), askApi(access, 'GET', '/v1/nodes').catch(() => null)]);
     const { isReady, hasLeader, words } = judgeReadiness(room, answer);
     if (words !== said || performance.now() - saidAtMs > REPEAT_MS) {

@@ -1,7 +1,7 @@
 /**
  * Which cell runs in this directory: the one that lives there, or a new one? And does what the user asked fit it?
  */
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { ClusterError } from '../../shared/errors.ts';
 import { readCellFile, writeCellFile } from './cell-file.ts';
 import type { CellFile, CellNode } from './cell-file.ts';
@@ -9,6 +9,7 @@ import type { PlaygroundOptions } from './config.ts';
 import { foundCell, makeNode } from './found-cell.ts';
 import { chooseFreePorts, ensureFree } from './free-ports.ts';
 import type { Layout } from './layout.ts';
+import { writeTestImage } from './test-image.ts';
 
 /** The cell, founded now if there was none, grown if more nodes are asked for. */
 export interface OpenedCell {
@@ -19,26 +20,44 @@ export interface OpenedCell {
 /**
  * Opens the directory's cell. The lock must be held.
  *
- * @throws ClusterError `CellFileCorrupt`, `CellDiffers` (what was asked does not fit), and what founding throws.
+ * @throws ClusterError `CellFileCorrupt`, `CellDiffers` (what was asked does not fit), `DisksMissing`, and what founding throws.
  */
 export async function openCell(layout: Layout, options: PlaygroundOptions, at: string): Promise<OpenedCell> {
   const found = await readCellFile(layout.cellFile);
   if (found === null) return { cell: await foundCell(layout, options, at), isNew: true };
   refuseDifferences(layout, found, options);
+  await refuseWithoutDisks(layout);
   // A mark that the end of founding did not get to remove must never let a later start clear this directory.
   await rm(layout.foundingMark, { force: true });
+  // Nodes refuse an image that is not what its digest says, and instances would wait for a better one for ever.
+  await writeTestImage(layout.images);
   return { cell: await grow(layout, found, options.nodes ?? found.nodes.length), isNew: false };
 }
 
-/** Whether all ports can be listened at. Throws ClusterError `PortBusy` that says which and what to do. */
-export async function ensurePorts(cell: CellFile, httpPort: number): Promise<void> {
+/** Whether the coordinator's HTTP port is free. Asked before a cell is founded: what was refused must leave no fleet behind. Throws as {@link ensurePorts}. */
+export async function ensureHttpPort(httpPort: number): Promise<void> {
   await ensureFree('tcp', httpPort, 'the coordinator’s HTTP', 'end that program, or give another port with --port');
+}
+
+/** Whether the cell's own ports can be listened at. Throws ClusterError `PortBusy` that says which and what to do. */
+export async function ensurePorts(cell: CellFile): Promise<void> {
   const advice = 'end that program; the fleet’s ports are part of its identity';
   await ensureFree('tcp', cell.coordinator.meshPort, 'the coordinator’s mesh', advice);
   for (const node of cell.nodes) {
     await ensureFree('tcp', node.meshPort, `${node.id}’s mesh`, advice);
     await ensureFree('udp', node.leasePort, `${node.id}’s leases`, advice);
   }
+}
+
+/** A fleet that was ready once has a room with disks. With an empty one instead, its instances would wait for their data for ever. */
+async function refuseWithoutDisks({ envFile, roomJournal }: Layout): Promise<void> {
+  const [wasReady, disks] = await Promise.all([exists(envFile), stat(roomJournal).catch(() => null)]);
+  if (!wasReady || (disks !== null && disks.size > 0)) return;
+  throw new ClusterError('DisksMissing', `${roomJournal} is ${disks === null ? 'gone' : 'empty'}, and the disks of all machines were in it: put back a copy, or start a new fleet in another directory with --dir. Nothing was changed`, { retryable: false });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null;
 }
 
 function refuseDifferences(layout: Layout, cell: CellFile, { nodes, profile, bmc, memoryGiB }: PlaygroundOptions): void {

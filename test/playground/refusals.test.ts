@@ -1,6 +1,6 @@
-// deadline: 180 s
+// deadline: 240 s
 /** What does `npm start` say when it cannot start? A sentence with what to do, exit code not 0, and nothing is lost. */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ refusals('refuses a directory that it cannot write', async () => {
   removeDirectory(directory);
 });
 
-refusals('refuses a port that another program has, and founds nothing then that a later start cannot use', async () => {
+refusals('refuses a port that another program has, and founds nothing then', async () => {
   const directory = newDirectory();
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -49,7 +49,8 @@ refusals('refuses a port that another program has, and founds nothing then that 
   } finally {
     await new Promise((resolve) => server.close(resolve));
   }
-  const fleet = await startFleet({ directory });
+  // Other options than those that were refused are as good as they are in a new directory.
+  const fleet = await startFleet({ directory, nodes: 2, profile: 'fast' });
   assert.is(await fleet.stop(), 0);
   removeDirectory(directory);
 });
@@ -71,6 +72,34 @@ refusals('refuses a damaged cell.json and directories that are not its own, and 
   assert.is(readFileSync(join(directory, 'cell.json'), 'utf8'), '{"version": 1');
   assert.is(readFileSync(join(directory, 'letter.txt'), 'utf8'), 'dear diary');
   removeDirectory(directory);
+});
+
+refusals('does not start without the disks of its machines, nor with damaged ones, and changes nothing', async () => {
+  const fleet = await startFleet({ nodes: 1, profile: 'fast' });
+  const journal = join(fleet.directory, 'room/journal');
+  try {
+    const { id } = await fleet.runInstance();
+    await fleet.settled(id);
+    await fleet.stop();
+    const good = readFileSync(journal);
+    const damaged = Buffer.from(good);
+    damaged.fill(0, Math.floor(good.length / 2), Math.floor(good.length / 2) + 20);
+    writeFileSync(journal, damaged);
+    assertSentence(await start('--dir', fleet.directory, '--port', '0'), 1, /room ends again and again .*journal is damaged: line \d+.*Put back a good copy/);
+    assert.equal(readFileSync(journal), damaged);
+    for (const spoil of [() => writeFileSync(journal, ''), () => rmSync(journal)]) {
+      spoil();
+      assertSentence(await start('--dir', fleet.directory, '--port', '0'), 1, /room\/journal is (empty|gone).*put back a copy.*--dir/);
+    }
+    writeFileSync(journal, good);
+    const again = await startFleet({ directory: fleet.directory });
+    await again.settled(id);
+    assert.equal((await again.report()).violations, []);
+    await again.stop();
+  } finally {
+    await fleet.stop();
+    removeDirectory(fleet.directory);
+  }
 });
 
 refusals('comes back after its supervisor was killed, as after a power cut of the site, and leaves no process behind', async () => {

@@ -163,7 +163,7 @@ processes('refuses a damaged journal and leaves it as it is', async () => {
   writeFileSync(path, damaged);
   await start(setup.directory).then(() => assert.unreachable(), (thrown: { code?: string; message?: string }) => {
     assert.is(thrown.code, 'RoomJournalCorrupt');
-    assert.match(thrown.message ?? '', 'move the file away');
+    assert.match(thrown.message ?? '', 'Put back a good copy');
   });
   assert.is(readFileSync(path, 'utf8'), damaged);
 });

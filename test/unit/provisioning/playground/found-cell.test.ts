@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseAgentConfig } from '../../../../agent/config.ts';
@@ -176,6 +176,31 @@ opening('is not started as something that it is not', async () => {
   });
 });
 
+opening('gets its image back when that was lost or damaged', async () => {
+  await withCell({ nodes: 1 }, async (layout) => {
+    const [name = ''] = readdirSync(layout.images);
+    const path = join(layout.images, name);
+    for (const spoil of [() => writeFileSync(path, 'half'), () => rmSync(path)]) {
+      spoil();
+      await openCell(layout, asked(), AT);
+      assert.is(createHash('sha256').update(readFileSync(path)).digest('hex'), name);
+    }
+  });
+});
+
+opening('is refused when it was ready once and its disks are gone, but not before', async () => {
+  await withCell({ nodes: 1 }, async (layout) => {
+    await openCell(layout, asked(), AT);
+    writeFileSync(layout.envFile, '');
+    assert.is(await failureOf(() => openCell(layout, asked(), AT)), 'DisksMissing');
+    mkdirSync(dirname(layout.roomJournal));
+    writeFileSync(layout.roomJournal, '');
+    assert.is(await failureOf(() => openCell(layout, asked(), AT)), 'DisksMissing');
+    writeFileSync(layout.roomJournal, 'a line\n');
+    assert.not.ok((await openCell(layout, asked(), AT)).isNew);
+  });
+});
+
 opening('is left alone when its file is damaged', async () => {
   await withCell({ nodes: 1 }, async (layout) => {
     const good = readFileSync(layout.cellFile, 'utf8');
@@ -195,7 +220,7 @@ opening('says which of its ports is taken', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(cell.nodes[0]?.meshPort, '127.0.0.1', resolve));
     try {
-      await ensurePorts(cell, cell.nodes[0]?.leasePort ?? 0);
+      await ensurePorts(cell);
       assert.unreachable();
     } catch (error) {
       assert.match(String(error), new RegExp(`port ${cell.nodes[0]?.meshPort} .*node-1’s mesh.* taken`));
