@@ -18,6 +18,7 @@ import { deferWithin } from './deadline.ts';
 import type { Deferred } from './deadline.ts';
 import type { LedgerNodeOptions } from './ports.ts';
 import type { Replica } from './replica.ts';
+import { packHeartbeat, unpackHeartbeat } from './pack-heartbeat.ts';
 import { SnapshotReceiver, splitSnapshot } from './snapshot-chunks.ts';
 
 const SNAPSHOT_EVERY = 2_000;
@@ -154,7 +155,7 @@ export class Voter {
 
   #receive(from: MemberId, frame: unknown): void {
     if (this.#isStopped || this.#isRetired) return;
-    const message = this.#receiver.accept(from, frame);
+    const message = this.#receiver.accept(from, unpackHeartbeat(frame));
     if (message === null) return;
     const sender = typeof message === 'object' && message !== null && 'from' in message ? message.from : null;
     // A member speaks for itself only: the mesh has proven who it is.
@@ -225,7 +226,7 @@ export class Voter {
       this.#raft.reportSnapshot(message.to, isDelivered);
       return;
     }
-    if (!this.#options.mesh.send(to, 'ledger', message)) this.#raft.reportUnreachable(message.to);
+    if (!this.#options.mesh.send(to, 'ledger', packHeartbeat(message))) this.#raft.reportUnreachable(message.to);
   }
 
   #apply(ready: Ready): void {
