@@ -52,12 +52,20 @@ export class Fleet {
   readonly directory: string;
   readonly #child: ChildProcess;
   readonly #output: () => string;
+  /** Its exit code, once it is gone and all of its output was read. Asked for from the beginning: nobody can come too late. */
+  readonly #closed: Promise<number | null>;
   #env: Readonly<Record<string, string>> = {};
 
   constructor(directory: string, child: ChildProcess, output: () => string) {
     this.directory = directory;
     this.#child = child;
     this.#output = output;
+    this.#closed = new Promise((settle) => child.once('close', settle));
+  }
+
+  /** Whether it has ended, as it was asked to or not. */
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   /** What it printed so far. */
@@ -191,20 +199,17 @@ export class Fleet {
 
   /** Ctrl-C. Resolves with the exit code. */
   async stop(): Promise<number | null> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return this.#child.exitCode;
-    const closed = new Promise<number | null>((settle) => this.#child.once('close', settle));
     this.#child.kill('SIGINT');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS_MAX);
-    const code = await closed;
+    const code = await this.#closed;
     clearTimeout(timer);
     return code;
   }
 
   /** kill -9 of the playground itself. Resolves when it is gone. */
   async killSupervisor(): Promise<void> {
-    const closed = new Promise<void>((settle) => this.#child.once('close', () => settle()));
     this.#child.kill('SIGKILL');
-    await closed;
+    await this.#closed;
   }
 
   /** The ends of all logs, for whoever reads a failure. */
@@ -220,7 +225,8 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const directory = options.directory ?? newDirectory();
   const fleet = launch(directory, options);
   try {
-    await until('the playground is ready', () => Promise.resolve(fleet.output.includes('Ready after') ? true : null), READY_MS_MAX);
+    await until('the playground is ready', () => Promise.resolve(fleet.output.includes('Ready after') || fleet.hasEnded ? true : null), READY_MS_MAX);
+    if (fleet.hasEnded) throw new Error('the playground ended instead of becoming ready');
   } catch (error) {
     const tails = fleet.tails();
     await fleet.stop();
