@@ -4,6 +4,8 @@
 import { ClusterError } from '../../shared/errors.ts';
 import { parseBootId, parseCellId, parseNodeId } from '../../shared/ids.ts';
 import type { BootId, CellId, NodeId } from '../../shared/ids.ts';
+import { isJsonObject } from '../../shared/json.ts';
+import type { JsonObject } from '../../shared/json.ts';
 import { TIMING_PROFILES } from '../../shared/model/timing.ts';
 import type { TimingProfile } from '../../shared/model/timing.ts';
 
@@ -30,8 +32,6 @@ export interface KeeperConfig {
   readonly logFile?: string;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 const FIELDS = ['cell', 'clusterUuid', 'node', 'dataDirectory', 'leaseListen', 'keeperSocket', 'profile', 'machine', 'logFile'];
 
 /** Throws ClusterError `InvalidConfig` that names every problem with its path. */
@@ -39,13 +39,13 @@ export function parseKeeperConfig(text: string): KeeperConfig {
   const problems: string[] = [];
   const fields = parseObject(text);
   for (const name of Object.keys(fields)) if (!FIELDS.includes(name)) problems.push(`${name}: unknown field`);
-  const string = (from: Fields, path: string, pattern = /^[\s\S]{1,4096}$/): string => {
+  const string = (from: JsonObject, path: string, pattern = /^[\s\S]{1,4096}$/): string => {
     const value = from[path.slice(path.lastIndexOf('.') + 1)];
     if (typeof value === 'string' && pattern.test(value)) return value;
     problems.push(`${path}: ${value === undefined ? 'missing' : `not valid: ${JSON.stringify(value)}`}`);
     return '';
   };
-  const id = <Id>(from: Fields, path: string, parse: (value: string) => Id): Id => {
+  const id = <Id>(from: JsonObject, path: string, parse: (value: string) => Id): Id => {
     const value = string(from, path);
     try {
       return parse(value);
@@ -54,7 +54,7 @@ export function parseKeeperConfig(text: string): KeeperConfig {
       return value as Id;
     }
   };
-  const machineFields = isFields(fields['machine']) ? fields['machine'] : {};
+  const machineFields = isJsonObject(fields['machine']) ? fields['machine'] : {};
   const machine: MachineConfig =
     string(machineFields, 'machine.kind', /^(room|real)$/) === 'room'
       ? { kind: 'room', socket: string(machineFields, 'machine.socket'), bootId: id(machineFields, 'machine.bootId', parseBootId) }
@@ -75,16 +75,12 @@ export function parseKeeperConfig(text: string): KeeperConfig {
   return config;
 }
 
-function parseObject(text: string): Fields {
+function parseObject(text: string): JsonObject {
   try {
     const value: unknown = JSON.parse(text);
-    if (isFields(value)) return value;
+    if (isJsonObject(value)) return value;
   } catch {
     // Said below, in one sentence for both.
   }
   throw new ClusterError('InvalidConfig', "the keeper's configuration is not a JSON object", { retryable: false });
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

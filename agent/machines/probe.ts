@@ -6,6 +6,7 @@
  */
 import { parseNodeId } from '../../shared/ids.ts';
 import type { MemberId, NodeId } from '../../shared/ids.ts';
+import { isJsonObject } from '../../shared/json.ts';
 
 /** How many helpers are asked (SWIM's k, SAFETY.md 3.5). */
 export const HELPERS = 3;
@@ -63,7 +64,7 @@ export function probesAgree(votes: ReadonlyMap<MemberId, Vote>, available: numbe
 
 /** The request, or null when it is none. */
 export function parseProbeRequest(body: unknown): ProbeRequest | null {
-  if (!isFields(body)) return null;
+  if (!isJsonObject(body)) return null;
   if (body['kind'] === 'ping') return { kind: 'ping' };
   const { kind, node, timeoutMs } = body;
   if (kind !== 'reach' || typeof node !== 'string' || typeof timeoutMs !== 'number') return null;
@@ -77,14 +78,10 @@ export function parseProbeRequest(body: unknown): ProbeRequest | null {
 
 /** The answer to `reach`, or null when it is none. */
 export function parseProbeAnswer(body: unknown): ProbeAnswer | null {
-  if (!isFields(body)) return null;
+  if (!isJsonObject(body)) return null;
   const { agentAnswers, renewalAgeMs, storageReachable } = body;
   if (typeof agentAnswers !== 'boolean') return null;
   if (renewalAgeMs !== null && typeof renewalAgeMs !== 'number') return null;
   if (storageReachable !== null && typeof storageReachable !== 'boolean') return null;
   return { agentAnswers, renewalAgeMs, storageReachable };
-}
-
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }

@@ -7,10 +7,11 @@
 import { createConnection } from 'node:net';
 import type { Socket } from 'node:net';
 import { ClusterError } from '../../shared/errors.ts';
+import { isJsonObject } from '../../shared/json.ts';
+import type { JsonObject } from '../../shared/json.ts';
 import type { Machine, Runner, RunResult, Stream, StreamReader, Watchdog } from '../../shared/world.ts';
 import type { NodeReport, RoomEvent, RoomReport } from './model/ports.ts';
-import { ANSWER_CHARS_MAX, errorFrom, isObject, readLines, sendLine } from './protocol.ts';
-import type { JsonObject } from './protocol.ts';
+import { ANSWER_CHARS_MAX, errorFrom, readLines, sendLine } from './protocol.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** How long the room may take for anything but a program. */
@@ -249,7 +250,7 @@ class Line {
     if (typeof mesh === 'boolean') {
       this.#isMeshUp = mesh;
       for (const listener of this.#meshListeners) listener(mesh);
-    } else if (isObject(event)) {
+    } else if (isJsonObject(event)) {
       this.#eventListener?.(event as unknown as RoomEvent);
     } else if (typeof stream === 'number') {
       if (typeof message['line'] === 'string') this.#streams.get(stream)?.onLine(message['line']);

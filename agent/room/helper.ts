@@ -5,7 +5,8 @@
  * frozen meanwhile); any other event that the agent does not take is exit 0.
  */
 import { createConnection } from 'node:net';
-import { isObject, readLines, sendLine } from './protocol.ts';
+import { isJsonObject } from '../../shared/json.ts';
+import { readLines, sendLine } from './protocol.ts';
 
 /** How often the helper tries again when the agent is not there (SAFETY.md 8). */
 const RETRY_MS = 200;
@@ -46,7 +47,7 @@ function ask(options: HelperCallOptions, timeoutMs: number | null): Promise<numb
     }, 1_000);
     socket.on('connect', () => sendLine(socket, { event: options.event, resource: options.resource }));
     readLines(socket, (message) => {
-      const exitCode = isObject(message) ? message['exitCode'] : null;
+      const exitCode = isJsonObject(message) ? message['exitCode'] : null;
       if (typeof exitCode === 'number' && Number.isInteger(exitCode) && exitCode >= 0 && exitCode <= 255) answer = exitCode;
       socket.destroy();
     });

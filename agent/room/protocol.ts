@@ -14,6 +14,8 @@
  */
 import type { Socket } from 'node:net';
 import { ClusterError } from '../../shared/errors.ts';
+import { isJsonObject } from '../../shared/json.ts';
+import type { JsonObject } from '../../shared/json.ts';
 
 /** Longest line that the room takes, in characters: any program's input fits, an attack on memory does not. */
 export const LINE_CHARS_MAX = 4 * 1024 * 1024;
@@ -23,13 +25,6 @@ export const ANSWER_CHARS_MAX = 64 * 1024 * 1024;
 export const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 /** How long a new connection may take to say who it is. */
 export const HELLO_TIMEOUT_MS = 5_000;
-
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-/** Whether a parsed JSON value is an object (and no array). */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** Sends one message. A peer with too much unread is cut off: it would only grow our memory. */
 export function sendLine(socket: Socket, message: JsonObject): void {
@@ -64,7 +59,7 @@ export function readLines(socket: Socket, onMessage: (message: JsonObject) => vo
 function parseObject(line: string): JsonObject | null {
   try {
     const value: unknown = JSON.parse(line);
-    return isObject(value) ? value : null;
+    return isJsonObject(value) ? value : null;
   } catch {
     return null;
   }
@@ -78,6 +73,6 @@ export function errorOf(thrown: unknown): JsonObject {
 
 /** And back. */
 export function errorFrom(value: unknown): ClusterError {
-  const { code, message, retryable } = isObject(value) ? value : {};
+  const { code, message, retryable } = isJsonObject(value) ? value : {};
   return new ClusterError(typeof code === 'string' ? code : 'RoomFault', typeof message === 'string' ? message : 'the room answered nonsense', { retryable: retryable === true });
 }

@@ -11,9 +11,10 @@
 import { isAbsolute } from 'node:path';
 import { ClusterError } from '../../shared/errors.ts';
 import { parseNodeId } from '../../shared/ids.ts';
+import { isJsonObject } from '../../shared/json.ts';
+import type { JsonObject } from '../../shared/json.ts';
 import { nodeSpec, ROOM_TIMINGS } from './model/config.ts';
 import type { BmcSpec, NodeSpec, RoomConfig, RoomTimings } from './model/config.ts';
-import { isObject } from './protocol.ts';
 
 /** What stands around the model. */
 export interface RoomProcessConfig {
@@ -57,8 +58,8 @@ type Problem = (path: string, what: string) => void;
 
 const NODE_KEYS = ['id', 'directories', 'helperSocket', 'memoryMiB', 'controlMemoryMiB', 'vcpus', 'volumeGroup', 'volumeGroupBytes', 'bridges', 'bmc'];
 
-function strict(value: unknown, path: string, keys: readonly string[], problem: Problem): Readonly<Record<string, unknown>> {
-  if (!isObject(value)) {
+function strict(value: unknown, path: string, keys: readonly string[], problem: Problem): JsonObject {
+  if (!isJsonObject(value)) {
     problem(path, 'must be an object');
     return {};
   }
@@ -72,7 +73,7 @@ function absolute(value: unknown, path: string, problem: Problem): string {
   return '/';
 }
 
-function readNode(node: Readonly<Record<string, unknown>>, path: string, problem: Problem): NodeSpec {
+function readNode(node: JsonObject, path: string, problem: Problem): NodeSpec {
   let id = '';
   try {
     id = parseNodeId(String(node['id']));
@@ -94,7 +95,7 @@ function readNode(node: Readonly<Record<string, unknown>>, path: string, problem
     ...number('memoryMiB'), ...number('controlMemoryMiB'), ...number('vcpus'), ...number('volumeGroupBytes'),
     ...(typeof group === 'string' ? { volumeGroup: group } : {}),
     ...(Array.isArray(bridges) ? { bridges: bridges.map(String) } : {}),
-    ...(isObject(node['bmc']) ? { bmc: readBmc(node['bmc'], `${path}.bmc`, problem) } : {}),
+    ...(isJsonObject(node['bmc']) ? { bmc: readBmc(node['bmc'], `${path}.bmc`, problem) } : {}),
   });
 }
 

@@ -9,11 +9,12 @@
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { ClusterError } from '../../shared/errors.ts';
+import { isJsonObject } from '../../shared/json.ts';
+import type { JsonObject } from '../../shared/json.ts';
 import type { Stream } from '../../shared/world.ts';
 import type { RoomEvent } from './model/ports.ts';
 import type { Room } from './model/room.ts';
-import { errorOf, HELLO_TIMEOUT_MS, isObject, readLines, sendLine } from './protocol.ts';
-import type { JsonObject } from './protocol.ts';
+import { errorOf, HELLO_TIMEOUT_MS, readLines, sendLine } from './protocol.ts';
 
 /** Connections that the room takes at once: an agent, a keeper and some tools for each of many nodes. */
 const CONNECTIONS_MAX = 512;
@@ -90,7 +91,7 @@ export class RoomServer {
   }
 
   #welcome(socket: Socket, hello: unknown): (message: JsonObject) => void {
-    const { role, node, bootId } = isObject(hello) ? hello : {};
+    const { role, node, bootId } = isJsonObject(hello) ? hello : {};
     if (role === 'control') {
       sendLine(socket, { welcome: true });
       return (message) => this.#onControl(socket, message);

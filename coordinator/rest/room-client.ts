@@ -4,6 +4,8 @@
  * Protocol: agent/room/protocol.ts. Lines of JSON; the first says who speaks, then a numbered request and its answer.
  */
 import { ClusterError } from '../../shared/errors.ts';
+import { isJsonObject } from '../../shared/json.ts';
+import type { JsonObject } from '../../shared/json.ts';
 import { connectLines } from '../../shared/net/lines.ts';
 import type { LineConnection } from '../../shared/net/lines.ts';
 import { timers } from '../../shared/process/process-world.ts';
@@ -32,7 +34,7 @@ export function createRoomClient(socketPath: string): RoomPort {
   };
 }
 
-async function askOnce(socketPath: string, request: Readonly<Record<string, unknown>>): Promise<unknown> {
+async function askOnce(socketPath: string, request: JsonObject): Promise<unknown> {
   const unreachable = (cause: unknown): ClusterError => new ClusterError('RoomUnreachable', `the machine room does not answer at ${socketPath}`, { retryable: true, cause });
   const line = await connectLines(socketPath, { timers, timeoutMs: TIMEOUT_MS, lineBytesMax: LINE_BYTES_MAX }).catch((cause: unknown) => {
     throw unreachable(cause);
@@ -46,13 +48,13 @@ async function askOnce(socketPath: string, request: Readonly<Record<string, unkn
   }
 }
 
-function answerOf(line: LineConnection, request: Readonly<Record<string, unknown>>, unreachable: (cause: unknown) => ClusterError): Promise<unknown> {
+function answerOf(line: LineConnection, request: JsonObject, unreachable: (cause: unknown) => ClusterError): Promise<unknown> {
   return new Promise((resolve, reject) => {
     line.onClose((reason) => reject(unreachable(new Error(reason))));
     line.onMessage((message) => {
-      if (!isRecord(message)) return;
+      if (!isJsonObject(message)) return;
       const failure = message['error'] ?? message['refused'];
-      if (isRecord(failure)) {
+      if (isJsonObject(failure)) {
         reject(new ClusterError(String(failure['code'] ?? 'RoomFault'), String(failure['message'] ?? 'the machine room refused'), { retryable: failure['retryable'] === true }));
       } else if (message['id'] === request['id']) {
         resolve(message['value'] ?? null); // Any other line is the welcome.
@@ -61,8 +63,4 @@ function answerOf(line: LineConnection, request: Readonly<Record<string, unknown
     line.send({ hello: { role: 'control' } });
     line.send(request);
   });
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,6 +3,8 @@
  * (agent/room/protocol.ts): lines of JSON, numbered requests, events.
  */
 import { ClusterError } from '../../shared/errors.ts';
+import { isJsonObject } from '../../shared/json.ts';
+import type { JsonObject } from '../../shared/json.ts';
 import { connectLines } from '../../shared/net/lines.ts';
 import { timers } from '../../shared/process/process-world.ts';
 
@@ -32,14 +34,12 @@ export type RoomEvent =
 /** A control connection. */
 export interface RoomControl {
   /** Sends one order or question, e.g. `powerOff {node}`. Rejects with the room's ClusterError, or `RoomTimeout`, `RoomGone`. */
-  request(op: string, fields?: Readonly<Record<string, unknown>>): Promise<unknown>;
+  request(op: string, fields?: JsonObject): Promise<unknown>;
   /** How the nodes stand now; each later event goes to the listener. */
   events(listener: (event: RoomEvent) => void): Promise<readonly RoomNode[]>;
   onClosed(listener: () => void): void;
   close(): void;
 }
-
-type Fields = Readonly<Record<string, unknown>>;
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
@@ -58,10 +58,10 @@ export async function connectRoomControl(path: string): Promise<RoomControl> {
   const welcome = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<void>();
   line.onMessage((message) => {
-    if (!isFields(message)) return line.close(); // The other side is no room.
+    if (!isJsonObject(message)) return line.close(); // The other side is no room.
     const { id, event } = message;
     if (message['welcome'] === true) welcome.resolve();
-    else if (isFields(event)) onEvent(event as unknown as RoomEvent);
+    else if (isJsonObject(event)) onEvent(event as unknown as RoomEvent);
     else if (typeof id === 'number') settle(pending.get(id), message);
     return undefined;
   });
@@ -76,7 +76,7 @@ export async function connectRoomControl(path: string): Promise<RoomControl> {
   const impatience = timers.after(CONNECT_TIMEOUT_MS, () => line.close());
   await welcome.promise.finally(() => impatience.cancel());
 
-  const request = async (op: string, fields: Fields = {}): Promise<unknown> => {
+  const request = async (op: string, fields: JsonObject = {}): Promise<unknown> => {
     const id = (lastId += 1);
     const answer = Promise.withResolvers<unknown>();
     const timer = timers.after(REQUEST_TIMEOUT_MS, () => answer.reject(new ClusterError('RoomTimeout', `the machine room did not answer ${op}`, { retryable: true })));
@@ -100,14 +100,10 @@ export async function connectRoomControl(path: string): Promise<RoomControl> {
   };
 }
 
-function settle(waiting: Pending | undefined, message: Fields): void {
+function settle(waiting: Pending | undefined, message: JsonObject): void {
   const { error } = message;
-  if (!isFields(error)) waiting?.resolve(message['value']);
+  if (!isJsonObject(error)) waiting?.resolve(message['value']);
   else waiting?.reject(new ClusterError(String(error['code']), String(error['message']), { retryable: error['retryable'] === true }));
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function gone(path: string, cause?: unknown): ClusterError {

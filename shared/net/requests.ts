@@ -7,6 +7,7 @@
  */
 import { ClusterError, describeError } from '../errors.ts';
 import type { MemberId } from '../ids.ts';
+import { isJsonObject } from '../json.ts';
 import type { Timer, Timers } from '../world.ts';
 
 /** How many questions may be open per peer, on either side. */
@@ -22,23 +23,19 @@ export interface Question {
   readonly b: unknown;
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** The question, or null when it is none. */
 export function parseQuestion(value: unknown): Question | null {
-  if (!isRecord(value) || !Number.isSafeInteger(value['q']) || typeof value['m'] !== 'string' || value['m'].length > 64) return null;
+  if (!isJsonObject(value) || !Number.isSafeInteger(value['q']) || typeof value['m'] !== 'string' || value['m'].length > 64) return null;
   return { q: value['q'] as number, m: value['m'], b: value['b'] ?? null };
 }
 
 /** The answer, or null when it is none. */
 export function parseAnswer(value: unknown): Answer | null {
-  if (!isRecord(value) || !Number.isSafeInteger(value['r'])) return null;
+  if (!isJsonObject(value) || !Number.isSafeInteger(value['r'])) return null;
   const r = value['r'] as number;
   const failure = value['e'];
   if (failure === undefined) return { r, b: value['b'] ?? null };
-  if (!isRecord(failure) || typeof failure['code'] !== 'string' || typeof failure['message'] !== 'string') return null;
+  if (!isJsonObject(failure) || typeof failure['code'] !== 'string' || typeof failure['message'] !== 'string') return null;
   return { r, e: { code: failure['code'].slice(0, 64), message: failure['message'].slice(0, 4096), retryable: failure['retryable'] === true } };
 }
 

@@ -6,6 +6,8 @@
  */
 import { parseBootId, parseCellId, parseMemberId } from '../ids.ts';
 import type { BootId, CellId, MemberId } from '../ids.ts';
+import { isJsonObject } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import { TIMING_PROFILES } from '../model/timing.ts';
 import type { TimingProfile } from '../model/timing.ts';
 import type { LeaseRefusal } from './lease.ts';
@@ -50,11 +52,9 @@ export interface KeeperToAgent {
   readonly profile: TimingProfile['name'];
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** The message that a line's JSON value is, or null when it is none. Never throws. */
 export function parseAgentMessage(value: unknown): AgentToKeeper | null {
-  if (!isFields(value)) return null;
+  if (!isJsonObject(value)) return null;
   if (value['kind'] === 'disarm') {
     const allowed = value['allowed'];
     return typeof allowed === 'boolean' ? { kind: 'disarm', allowed } : null;
@@ -64,10 +64,10 @@ export function parseAgentMessage(value: unknown): AgentToKeeper | null {
 
 /** The message that a line's JSON value is, or null when it is none. Never throws. */
 export function parseKeeperMessage(value: unknown): KeeperToAgent | null {
-  return isFields(value) && value['kind'] === 'lease' ? orNull(() => parseLease(value)) : null;
+  return isJsonObject(value) && value['kind'] === 'lease' ? orNull(() => parseLease(value)) : null;
 }
 
-function parseCell(fields: Fields): KeeperCell | null {
+function parseCell(fields: JsonObject): KeeperCell | null {
   const { cell, clusterUuid, profile, voters } = fields;
   if (typeof cell !== 'string' || typeof clusterUuid !== 'string' || !isProfile(profile)) return null;
   if (!Array.isArray(voters) || voters.length > KEEPER_VOTERS_MAX) return null;
@@ -78,24 +78,20 @@ function parseCell(fields: Fields): KeeperCell | null {
 }
 
 function parseVoter(value: unknown): LeaseVoter | null {
-  if (!isFields(value)) return null;
+  if (!isJsonObject(value)) return null;
   const { id, leaseAddress, leaseKey } = value;
   if (typeof id !== 'string' || typeof leaseAddress !== 'string' || typeof leaseKey !== 'string') return null;
   if (!/^[^\s]{1,250}:[0-9]{1,5}$/.test(leaseAddress) || leaseKey.length > 64) return null;
   return { id: parseMemberId(id), leaseAddress, leaseKey };
 }
 
-function parseLease(fields: Fields): KeeperToAgent | null {
+function parseLease(fields: JsonObject): KeeperToAgent | null {
   const { bootId, armed, validUntilMs, leader, refusal, profile } = fields;
   if (typeof bootId !== 'string' || typeof armed !== 'boolean' || !isProfile(profile)) return null;
   if (validUntilMs !== null && typeof validUntilMs !== 'number') return null;
   if (leader !== null && typeof leader !== 'string') return null;
   if (refusal !== null && refusal !== 'fenced' && refusal !== 'notAdmitted' && refusal !== 'wrongProfile' && refusal !== 'wrongCluster') return null;
   return { kind: 'lease', bootId: parseBootId(bootId), armed, validUntilMs, leader: leader === null ? null : parseMemberId(leader), refusal, profile };
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isProfile(value: unknown): value is TimingProfile['name'] {

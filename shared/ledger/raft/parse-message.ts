@@ -2,6 +2,8 @@
  * Is this value a message that the machine may act on? Checked in full before anything changes, so that a faulty or
  * newer peer costs a refusal and never an exception or half a step.
  */
+import { isJsonObject } from '../../json.ts';
+import type { JsonObject } from '../../json.ts';
 import { isConfState, isVoterId } from './conf-change.ts';
 import { RAFT_VERSION } from './types.ts';
 import type { Entry, Message, Snapshot } from './types.ts';
@@ -10,11 +12,9 @@ export type ParsedMessage =
   | { readonly kind: 'parsed'; readonly message: Message }
   | { readonly kind: 'refused'; readonly reason: 'malformed' | 'unknownVersion'; readonly detail: string };
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** Checks `value` (decoded JSON) field by field. Size limits are the transport's: it sees bytes before this sees values. */
 export function parseMessage(value: unknown): ParsedMessage {
-  if (!isFields(value)) return malformed('not an object');
+  if (!isJsonObject(value)) return malformed('not an object');
   if (value.version !== RAFT_VERSION) {
     return { kind: 'refused', reason: 'unknownVersion', detail: `message version ${printable(value.version)}` };
   }
@@ -30,7 +30,7 @@ export function parseMessage(value: unknown): ParsedMessage {
 const UNKNOWN_ENTRY_VERSION = 'entry version';
 
 /** What is wrong with the fields of this kind of message; null if nothing is. */
-function faultOf(message: Fields, term: number): string | null {
+function faultOf(message: JsonObject, term: number): string | null {
   switch (message.kind) {
     case 'preVote':
       return isCount(message.lastIndex) && isCount(message.lastTerm) ? null : 'bad last entry';
@@ -67,7 +67,7 @@ export function faultOfEntries(value: unknown, prevIndex: number, prevTerm: numb
   let index = prevIndex;
   let term = prevTerm;
   for (const entry of value as unknown[]) {
-    if (!isFields(entry)) return 'entry is no object';
+    if (!isJsonObject(entry)) return 'entry is no object';
     if (entry.version !== RAFT_VERSION) return UNKNOWN_ENTRY_VERSION;
     if (entry.index !== index + 1) return `entry ${printable(entry.index)} does not follow ${index}`;
     if (!isCount(entry.term) || entry.term < term || entry.term > termMax) return `bad term of entry ${index + 1}`;
@@ -80,25 +80,21 @@ export function faultOfEntries(value: unknown, prevIndex: number, prevTerm: numb
 
 export function isSnapshot(value: unknown): value is Snapshot {
   return (
-    isFields(value) && isCount(value.index) && isCount(value.term) && isConfState(value.conf) && 'data' in value
+    isJsonObject(value) && isCount(value.index) && isCount(value.term) && isConfState(value.conf) && 'data' in value
   );
 }
 
-function isEntryBody(entry: Fields): entry is Entry & Fields {
+function isEntryBody(entry: JsonObject): entry is Entry & JsonObject {
   switch (entry.kind) {
     case 'command':
       return 'data' in entry;
     case 'noop':
       return entry.data === null;
     case 'confChange':
-      return isFields(entry.data) && isFields(entry.data.change) && isConfState(entry.data.conf);
+      return isJsonObject(entry.data) && isJsonObject(entry.data.change) && isConfState(entry.data.conf);
     default:
       return false;
   }
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isCount(value: unknown): value is number {
