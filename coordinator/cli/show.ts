@@ -42,8 +42,14 @@ function note(node: NodeView): Cell {
   return { text: '' };
 }
 
+/** The endpoint is named because not every aws reads AWS_ENDPOINT_URL (Debian's 2.9 does not), and would ask Amazon. */
+const NO_INSTANCES = `There are no instances. Ask for one:
+  aws --endpoint-url "$AWS_ENDPOINT_URL" ec2 run-instances \\
+    --image-id ami-... --instance-type t1.micro
+`;
+
 export function showInstances({ instances }: InstancesAnswer, paint: Paint): string {
-  if (instances.length === 0) return 'There are no instances. Ask for one: aws ec2 run-instances --image-id ami-... --instance-type t1.micro\n';
+  if (instances.length === 0) return NO_INSTANCES;
   return table(
     ['INSTANCE', 'STATE', 'NODE', 'STANDBY', '>GEN', 'TYPE', 'ADDRESS', 'NOTE'],
     instances.map((one) => [

@@ -29,13 +29,18 @@ export interface PlaygroundOptions {
   readonly memoryGiB: number | null;
 }
 
-export const USAGE = `usage: npm start -- [--nodes N] [--port PORT] [--dir DIRECTORY] [--profile PROFILE] [--bmc none|all] [--memory GIB]
+export const USAGE = `usage: npm start -- [--nodes N] [--port PORT] [--dir DIRECTORY]
+                    [--profile PROFILE] [--bmc none|all] [--memory GIB]
 
-  --nodes N          1 to ${NODES_MAX} nodes (default ${NODES_DEFAULT}); more than the directory's fleet has: they join it
-  --port PORT        where the coordinator answers, on 127.0.0.1 (default ${PORT_DEFAULT}; 0: any free port)
+  --nodes N          1 to ${NODES_MAX} nodes (default ${NODES_DEFAULT}); if the directory's fleet has
+                     fewer, the others join it
+  --port PORT        where the coordinator answers, on 127.0.0.1 (default ${PORT_DEFAULT};
+                     0: any free port)
   --dir DIRECTORY    where everything is kept (default .ves)
-  --profile PROFILE  how quickly silence counts as death: fast, standard (default) or soft
-  --bmc none|all     whether the nodes' power can be switched from outside (default none)
+  --profile PROFILE  how quickly silence counts as death: fast, standard (default)
+                     or soft
+  --bmc none|all     whether the nodes' power can be switched from outside
+                     (default none)
   --memory GIB       of each simulated machine (default ${MEMORY_GIB_DEFAULT}); its disk grows with it
 `;
 

@@ -29,7 +29,8 @@ export function welcomeText(layout: Layout, endpoint: string, directory: string)
   In another terminal, in this directory:
 
     . ${env}
-    aws --endpoint-url "$AWS_ENDPOINT_URL" ec2 run-instances --image-id ${testImage('').id} --instance-type t1.micro
+    aws --endpoint-url "$AWS_ENDPOINT_URL" ec2 run-instances \\
+      --image-id ${testImage('').id} --instance-type t1.micro
     npx ves instances
     npx ves room power-off NODE        pull the plug of the node that it runs on
     npx ves events --follow            watch the others heal it

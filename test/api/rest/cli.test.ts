@@ -96,6 +96,12 @@ ves('shows nodes and instances as tables, and as the JSON that was answered', as
   });
 });
 
+ves('says how to ask for an instance where there is none', async () => {
+  await withBench(async (bench) => {
+    assert.match((await bench.ves('instances')).out, /no instances.*\n +aws --endpoint-url "\$AWS_ENDPOINT_URL" ec2 run-instances/);
+  });
+});
+
 ves('says when what it shows may be old', async () => {
   await withBench(async (bench) => {
     bench.on.fleet.leader = null;

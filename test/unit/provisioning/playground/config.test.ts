@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ClusterError } from '../../../../shared/errors.ts';
-import { DIRECTORY_BYTES_MAX, parseOptions } from '../../../../provisioning/playground/config.ts';
+import { DIRECTORY_BYTES_MAX, parseOptions, USAGE } from '../../../../provisioning/playground/config.ts';
 
 const options = suite('arguments of npm start');
 
@@ -47,6 +47,11 @@ options('are refused when nobody knows them, or twice over', () => {
 options('name no directory that is too deep for the sockets in it', () => {
   assert.match(refusal('--dir', `/${'d'.repeat(DIRECTORY_BYTES_MAX)}`), /shorter/);
   assert.is(refusal('--dir', `/${'d'.repeat(DIRECTORY_BYTES_MAX - 1)}`), '');
+});
+
+options('are explained within 80 columns, every one of them', () => {
+  for (const line of USAGE.split('\n')) assert.ok(line.length <= 80, line);
+  for (const name of ['--nodes', '--port', '--dir', '--profile', '--bmc', '--memory']) assert.match(USAGE, new RegExp(`^  ${name} `, 'm'));
 });
 
 options.run();
