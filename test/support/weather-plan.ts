@@ -46,7 +46,7 @@ export function planWeather(seed: number): WeatherPlan {
   const chance = seededChance(seed ^ 0x5eed_cafe);
   const pickOf = <Value>(values: readonly Value[]): Value => values[Math.floor(chance.next() * values.length)] as Value;
   const isMild = chance.next() < 0.25;
-  const nodes = 3 + Math.floor(chance.next() * 3);
+  const nodes = pickOf([2, 3, 3, 3, 4, 5]);
   const hasBmc = chance.next() < 0.4;
   const network: NetworkWeather = isMild
     ? { lossShare: 0.05 * chance.next(), duplicateShare: 0.02, jitterMs: 50 }
@@ -59,8 +59,8 @@ export function planWeather(seed: number): WeatherPlan {
     if (kind === 'bmcUnreachable' && !hasBmc) return false;
     return isOn && !(lies && SILENCERS.includes(kind));
   });
-  const stormMs = 30_000 + Math.floor(chance.next() * 50_000);
-  const meanGapMs = 1_000 + chance.next() * 6_000;
+  const stormMs = 30_000 + Math.floor(chance.next() * 40_000);
+  const meanGapMs = 500 + chance.next() * 4_000;
   const events: WeatherEvent[] = [];
   for (let atMs = 0; ; ) {
     atMs += Math.ceil(-Math.log(1 - chance.next()) * meanGapMs);
@@ -68,7 +68,7 @@ export function planWeather(seed: number): WeatherPlan {
     const kind = kinds.length > 0 && chance.next() < 0.7 ? pickOf<FaultKind>(kinds) : pickOf<FaultKind>(MILD_KINDS);
     events.push({ atMs, kind, pick: chance.next(), how: chance.next(), forMs: durationOf(kind, chance) });
   }
-  return { seed, nodes, hasBmc, isMild, instances: 1 + Math.floor(chance.next() * 4), network: lies ? FINE : network, stormMs, events };
+  return { seed, nodes, hasBmc, isMild, instances: 1 + Math.floor(chance.next() * 3), network: lies ? FINE : network, stormMs, events };
 }
 
 /** Mostly short, sometimes longer than any lease. */

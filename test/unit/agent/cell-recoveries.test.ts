@@ -93,4 +93,34 @@ recoveries('forgets the first attempt when a node dies after it made a new volum
   assert.equal(cell.room.report().violations, []);
 });
 
+recoveries('does not offer a replica whose disk failed and works again, though its primary died before it could say so', async () => {
+  await withInstance({ nodes: 3 }, async ({ cell, id, volume, holder, other }) => {
+    cell.room.failDisk(other, null, 'error');
+    await cell.world.advance(1_200);
+    cell.room.powerOff(holder);
+    cell.room.repairDisk(other, null);
+    await cell.world.advance(30_000);
+    assert.is(cell.instance(id).phase === 'running', false, 'its only whole replica is on a node without power');
+    cell.room.powerOn(holder);
+    await cell.world.until('it runs where its data is', () => cell.instance(id).phase === 'running' && cell.instance(id).holder === holder, 60_000);
+    assert.is(cell.state().volumes.get(volume)?.inSync.includes(other), false);
+  });
+});
+
+recoveries('counts a replica out whose failed disk nobody on its own node could tell of', async () => {
+  await withInstance({ nodes: 5 }, async ({ cell, id, volume, holder, other }) => {
+    cell.killAgent(other);
+    cell.room.failDisk(other, null, 'error');
+    await cell.world.until('the in-sync set shrank', () => cell.state().volumes.get(volume)?.inSync.join() === holder, 6_000);
+    cell.room.powerOff(other);
+    cell.room.powerOff(holder);
+    cell.room.repairDisk(other, null);
+    cell.room.powerOn(other);
+    await cell.world.advance(30_000);
+    assert.is(cell.instance(id).phase === 'running', false, 'its only whole replica is on a node without power');
+    cell.room.powerOn(holder);
+    await calm(cell, 90_000);
+  });
+});
+
 recoveries.run();

@@ -7,7 +7,7 @@ import { runWeather } from '../../support/virtual-weather.ts';
 const weather = suite('a cell in random weather');
 
 /** Few, for every run of the tests; thousands were run with the same code, and those that found something have tests of their own. */
-const SEEDS = [3, 13, 14, 39, 46, 76, 101, 125, 204, 211, 222, 233];
+const SEEDS = [11, 13, 15, 39, 76, 125, 204, 222];
 
 for (const seed of SEEDS) {
   weather(`keeps its promises and comes back, seed ${seed}`, async () => {
