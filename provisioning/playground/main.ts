@@ -21,6 +21,7 @@ import { writeText } from './files.ts';
 import { admissionOf } from './genesis.ts';
 import { layoutOf } from './layout.ts';
 import type { Layout } from './layout.ts';
+import { findLostStores, lostStoresText } from './lost-stores.ts';
 import { ensureHttpPort, ensurePorts, openCell } from './open-cell.ts';
 import { judgeReadiness } from './readiness.ts';
 import { askApi } from './signed-fetch.ts';
@@ -116,8 +117,11 @@ async function becomeReady({ layout, cell, supervisor, endpoint, signal, failure
     if (broken !== null) throw new ClusterError('CannotStart', broken, { retryable: false });
     const [room, answer] = await Promise.all([supervisor.nodes(), askApi(access, 'GET', '/v1/nodes').catch(() => null)]);
     const { isReady, hasLeader, words } = judgeReadiness(room, answer);
-    if (words !== said || performance.now() - saidAtMs > REPEAT_MS) {
+    const isRepeated = words === said;
+    if (!isRepeated || performance.now() - saidAtMs > REPEAT_MS) {
       print(`  ${words}`);
+      const lost = isRepeated && !hasLeader ? lostStoresText(await findLostStores(layout, cell)) : '';
+      if (lost !== '') print(lost);
       said = words;
       saidAtMs = performance.now();
     }
