@@ -7,14 +7,14 @@ import { welcomeText } from '../../../../provisioning/playground/welcome.ts';
 const welcome = suite('a welcome');
 
 welcome('fits 80 columns, and its commands survive pasting', () => {
-  const text = welcomeText(layoutOf('/home/me/ves/.ves'), 'http://127.0.0.1:8080', '/home/me/ves');
+  const text = welcomeText(layoutOf('/srv/ves/.ves'), 'http://127.0.0.1:8080', '/srv/ves');
   for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
   assert.match(text, /^ {4}\. \.\/\.ves\/playground\.env$/m);
   assert.match(text.replaceAll(/\\\n */g, ''), /^ {4}aws --endpoint-url "\$AWS_ENDPOINT_URL" ec2 run-instances --image-id ami-[0-9a-f]{17} --instance-type t1\.micro$/m);
 });
 
 welcome('names the variables by their whole path when they are elsewhere', () => {
-  assert.match(welcomeText(layoutOf('/srv/cell'), 'http://127.0.0.1:8080', '/home/me'), /^ {4}\. \/srv\/cell\/playground\.env$/m);
+  assert.match(welcomeText(layoutOf('/srv/cell'), 'http://127.0.0.1:8080', '/srv/ves'), /^ {4}\. \/srv\/cell\/playground\.env$/m);
 });
 
 welcome.run();
