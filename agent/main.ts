@@ -61,7 +61,7 @@ async function main(): Promise<void> {
   const stop = (): void => {
     setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
     // An orderly end leaves domains, replicas and the lease as they are: only this process goes.
-    agent.stop().then(() => process.exit(0), () => process.exit(0));
+    agent.stop().then(() => process.exit(0), (error: unknown) => fail(log, error));
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
