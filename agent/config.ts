@@ -1,5 +1,5 @@
 /**
- * What is an agent or keeper told when it starts? One file for each process, made by whoever installed the node.
+ * What is an agent told when it starts? One file, made by whoever installed the node (the keeper's: keeper/config.ts).
  */
 import * as v from 'valibot';
 import { ClusterError } from '../shared/errors.ts';

@@ -14,6 +14,7 @@ const CALLS_MAX = 1_024;
 const LINE_CHARS_MAX = 4_096;
 const LINE_TIMEOUT_MS = 5_000;
 
+/** Serves the socket, mode 0600, from the call of `serve` on; a socket that cannot be opened is logged as `helperSocketFailed`. */
 export function createHelperCalls(socketPath: string, log: Log): HelperCalls & { close(): Promise<void> } {
   let server: Server | null = null;
   const sockets = new Set<Socket>();

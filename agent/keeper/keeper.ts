@@ -15,6 +15,7 @@ import type { Sealer } from '../../shared/wire/lease.ts';
 import { holderWakesAtMs, leaseOf, startHolder, stepHolder } from '../machines/lease-holder.ts';
 import type { HolderEffect, HolderEvent, HolderState } from '../machines/lease-holder.ts';
 
+/** What a keeper is made of. */
 export interface KeeperPorts {
   readonly world: World;
   readonly node: NodeId;
@@ -35,6 +36,7 @@ export interface KeeperPorts {
 /** One event without its time. */
 type Unstamped<Event> = Event extends unknown ? Omit<Event, 'atMs'> : never;
 
+/** The keeper of one boot. Every event is handled to its end before the next one. */
 export class Keeper {
   readonly #ports: KeeperPorts;
   #state: HolderState;

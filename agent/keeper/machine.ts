@@ -8,6 +8,7 @@ import { parseBootId } from '../../shared/ids.ts';
 import type { Datagrams, Machine, Watchdog } from '../../shared/world.ts';
 import type { MachineConfig } from './config.ts';
 
+/** The machine under a keeper. */
 export interface KeeperMachine extends Pick<Machine, 'resetNow'> {
   readonly bootId: BootId;
   readonly watchdog: Watchdog;

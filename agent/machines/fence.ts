@@ -66,6 +66,7 @@ export type FenceEvent = { readonly atMs: number; readonly at: string } & (
   | { readonly kind: 'timer' }
 );
 
+/** Orders of the fence machine. All but the alarm are answered by an event. */
 export type FenceEffect =
   | { readonly kind: 'proposeIntent'; readonly byPower: boolean; readonly reason: string }
   | { readonly kind: 'orderPowerOff' }
@@ -108,6 +109,7 @@ export function fenceWakesAtMs(state: FenceState, waits: FenceWaits): number {
   return Math.min(deadlineAtMs(state, waits), powerWakesAtMs(state.power));
 }
 
+/** One step. A boot that is proven dead stays so, whatever comes. */
 export function stepFence(state: FenceState, event: FenceEvent, waits: FenceWaits): Step<FenceState, FenceEffect> {
   switch (event.kind) {
     case 'renewalHeard':

@@ -107,6 +107,7 @@ export function grantorWakesAtMs(state: GrantorState, rules: GrantRules): number
   return state.roundBeganAtMs + rules.roundSpacingMs;
 }
 
+/** One step. A grant leaves only after a quorum round that began after its renewal arrived (SAFETY.md 4.2). */
 export function stepGrantor(state: GrantorState, event: GrantorEvent, rules: GrantRules): Step<GrantorState, GrantorEffect> {
   switch (event.kind) {
     case 'arrived':

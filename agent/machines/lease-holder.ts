@@ -104,6 +104,7 @@ export function holderWakesAtMs(state: HolderState): number | null {
   }
 }
 
+/** One step. Whatever the event, a lease that has lapsed by `event.atMs` resets the node first. */
 export function stepHolder(before: HolderState, event: HolderEvent): Step<HolderState, HolderEffect> {
   if (before.phase === 'expired') return { state: before, effects: [] };
   const lapsed = lapse(before, event.atMs);

@@ -9,13 +9,16 @@
 /** Suspicion waits at most this many times as long (memberlist's awareness limit, SAFETY.md 3.5). */
 const MULTIPLIER_MAX = 8;
 
+/** How well this member is. */
 export interface LocalHealth {
   /** 0 (well) to MULTIPLIER_MAX - 1. */
   readonly score: number;
 }
 
+/** How every member begins. */
 export const WELL: LocalHealth = { score: 0 };
 
+/** What raises or lowers the score. */
 export type HealthEvent =
   /** A timer fired this much after it was due. `toleratedMs`: what counts as one step of bad health. */
   | { readonly kind: 'timerFired'; readonly latenessMs: number; readonly toleratedMs: number }
@@ -23,6 +26,7 @@ export type HealthEvent =
   /** A helper that was asked for a probe did not answer: it, or we, have a problem. */
   | { readonly kind: 'helperSilent' };
 
+/** The score after one sign. Pure; the score stays within its range. */
 export function stepHealth(health: LocalHealth, event: HealthEvent): LocalHealth {
   return { score: Math.min(MULTIPLIER_MAX - 1, Math.max(0, health.score + change(event))) };
 }

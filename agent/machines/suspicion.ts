@@ -71,6 +71,7 @@ export function suspicionWakesAtMs(state: SuspicionState, profile: TimingProfile
   }
 }
 
+/** One step. Suspicion alone proves nothing: it only starts what does. */
 export function stepSuspicion(state: SuspicionState, event: SuspicionEvent, profile: TimingProfile): Step<SuspicionState, SuspicionEffect> {
   switch (event.kind) {
     case 'heard': {

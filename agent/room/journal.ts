@@ -23,6 +23,7 @@ function lineOf(record: unknown): string {
   return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
 }
 
+/** The journal. What is appended is on its way to the disk when `append` returns. */
 export class Journal<Entry> {
   readonly #path: string;
   readonly #snapshot: () => Iterable<Entry>;

@@ -1,5 +1,5 @@
 /**
- * The process of the simulated machine room.
+ * How does the process of the simulated machine room start, and end?
  *
  *     node agent/room/main.ts --config FILE
  *

@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 const SMALL_FILE_BYTES_MAX = 1024 * 1024;
 const DIGESTS_KEPT = 64;
 
+/** The files of all nodes. A path outside of a node's directories, also by a link, is no file of that node. */
 export class NodeFiles {
   readonly #directories: ReadonlyMap<string, readonly string[]>;
   readonly #digests = new Map<string, Promise<{ readonly sizeBytes: number; readonly digest: string }>>();

@@ -16,6 +16,7 @@ export async function writeText(path: string, text: string, mode = 0o600): Promi
   }
 }
 
+/** Writes a value as readable JSON. Throws as {@link writeText}. */
 export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeText(path, `${JSON.stringify(value, null, 2)}\n`);
 }

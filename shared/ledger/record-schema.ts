@@ -67,6 +67,7 @@ const entries = <Key extends v.GenericSchema, Value extends v.GenericSchema>(key
 /** Volumes that may be left of deleted instances, while a node that has a replica is away. */
 const VOLUMES_MAX = 4 * INSTANCES_MAX;
 
+/** Version of the snapshot's form; another one is refused. */
 export const SNAPSHOT_VERSION = 1;
 
 /** A whole state as a JSON value. */

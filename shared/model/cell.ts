@@ -30,6 +30,7 @@ export interface CellParameters {
   readonly forgetTerminatedAfterMs: number;
 }
 
+/** What a new cell begins with; `setParameters` changes them. */
 export const DEFAULT_PARAMETERS: CellParameters = {
   profile: 'standard',
   rebuildAfterMs: 15 * MINUTE_MS,

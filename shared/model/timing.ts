@@ -39,6 +39,7 @@ export interface TimingProfile {
 /** rho: how far a clock's rate may be off (SAFETY.md 4.2). */
 export const CLOCK_RATE_ERROR = 0.02;
 
+/** The profiles that a cell may run: the same figures on every node (SAFETY.md 4.3; elections: agent/DESIGN.md). */
 export const TIMING_PROFILES: Readonly<Record<TimingProfile['name'], TimingProfile>> = {
   fast: {
     name: 'fast', renewIntervalMs: 250, suspectAfterMs: 1_000, probeTimeoutMs: 300, petWindowMs: 1_500, watchdogMs: 2_000,

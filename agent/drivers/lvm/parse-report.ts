@@ -3,6 +3,7 @@
  */
 import { ClusterError } from '../../../shared/errors.ts';
 
+/** One logical volume. */
 export interface ListedVolume {
   readonly name: string;
   readonly group: string;
@@ -14,6 +15,7 @@ export interface ListedVolume {
   readonly isOpen: boolean;
 }
 
+/** One volume group. */
 export interface VolumeGroupSize {
   readonly name: string;
   readonly sizeBytes: number;

@@ -10,6 +10,7 @@ export interface BmcAccess {
   readonly password: string;
 }
 
+/** What a fence agent is asked to do. */
 export type FenceAction = 'off' | 'on' | 'status';
 
 /** The options of fence_ipmilan (fence-agents 4.12). `powerTimeoutMs`: how long it waits for the BMC, in whole seconds at least 1. */

@@ -3,6 +3,7 @@
  */
 import { ClusterError } from '../../../shared/errors.ts';
 
+/** The hypervisor's figures. `cpus` counts threads; `version` is Xen's, e.g. `4.17.5`. */
 export interface XenInfo {
   readonly host: string;
   readonly version: string;

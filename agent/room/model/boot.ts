@@ -9,6 +9,7 @@ import type { Clock, Timer, Timers } from '../../../shared/world.ts';
 /** Why a boot ended. */
 export type DeathReason = 'powerOff' | 'reset' | 'watchdog' | 'selfReset';
 
+/** One start of a simulated node. Its timers and sleeps end with it: nothing of a boot happens after its death. */
 export class Boot {
   readonly node: string;
   readonly bootId: string;

@@ -5,6 +5,7 @@
 /** Characters kept per guest; xenconsoled's own log grows without limit, ours does not. */
 const CONSOLE_CHARS_MAX = 64 * 1024;
 
+/** A domain's console: the newest CONSOLE_CHARS_MAX characters at least, twice as many at most. */
 export class ConsoleLog {
   #text = '';
 

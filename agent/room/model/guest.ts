@@ -42,6 +42,7 @@ export interface GuestParts {
   onEnd(end: GuestEnd): void;
 }
 
+/** The guest in one domain. It stops for good with the boot of its node. */
 export class Guest {
   readonly #parts: GuestParts;
   readonly #bornAtMs: number;

@@ -65,6 +65,7 @@ export type CreateFailure = { readonly domid: number } & (
   | { readonly kind: 'diskInUse'; readonly path: string } | { readonly kind: 'diskNotOpened'; readonly vdev: string } | { readonly kind: 'missingBridge'; readonly bridge: string }
   | { readonly kind: 'missingKernel'; readonly path: string } | { readonly kind: 'destroyed' });
 
+/** Xen on one boot of a node. Refusals are values; `xl-program.ts` gives them Xen's words. */
 export class Hypervisor {
   readonly parts: HypervisorParts;
   readonly xenstore = new Xenstore();

@@ -35,6 +35,7 @@ export interface NodeParts {
 /** Longest watchdog timeout: that of the i6300esb, about 17 minutes, rounded down. */
 const WATCHDOG_MS_MAX = 1_000_000;
 
+/** One node: what a power cut leaves (disks, cables, BMC), and the present boot, if it is on. */
 export class RoomNode {
   readonly parts: NodeParts;
   isOn = false;

@@ -55,6 +55,7 @@ interface Watched {
   lastAckedAtMs: number | null;
 }
 
+/** The observer. It sees every guest and every acknowledged record, and no process of VES can reach it. */
 export class Observer {
   readonly #clock: Clock;
   readonly #persist: (key: string, value: string | null) => void;

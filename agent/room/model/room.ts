@@ -35,6 +35,7 @@ interface Running {
   programs: number;
 }
 
+/** The whole room. Methods that name a node throw ClusterError `UnknownNode`; those that name a boot `NodeDown` when that boot is over. */
 export class Room {
   readonly observer: Observer;
   readonly #world: RoomWorld;

@@ -29,6 +29,7 @@ export type VolumeRecordChange =
   | { readonly kind: 'volume'; readonly name: string; readonly metadata: VolumeMetadata | null; readonly saved: SavedDisk | null }
   | { readonly kind: 'disk'; readonly name: string; readonly change: DiskChange };
 
+/** A volume group. Each change is handed to `persist`. */
 export class VolumeGroup {
   readonly name: string;
   readonly sizeBytes: number;

@@ -12,6 +12,7 @@ const ENTRIES_MAX = 50_000;
 /** XENSTORE_PAYLOAD_MAX of xs_wire.h. */
 const VALUE_BYTES_MAX = 4_096;
 
+/** The store of one boot. Values are texts by path, at most VALUE_BYTES_MAX long. */
 export class Xenstore {
   readonly #values = new Map<string, string>([['', '']]);
 

@@ -18,6 +18,7 @@ import type { ConfState, Entry, Snapshot } from './types.ts';
 
 export type SizeOf = (data: unknown) => number;
 
+/** One member's log: entries after the last compaction, what is committed and applied, and what is saved. */
 export class RaftLog {
   committed: number;
   applied: number;

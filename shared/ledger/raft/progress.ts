@@ -14,6 +14,7 @@ export type ProgressState = 'probe' | 'replicate' | 'snapshot';
 
 export type Window = { readonly messagesMax: number; readonly bytesMax: number };
 
+/** What a leader knows of one other member, and how much it may send there. */
 export class Progress {
   state: ProgressState = 'probe';
   /** The highest index known to be durable there. Only grows within a leadership. */

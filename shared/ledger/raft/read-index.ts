@@ -11,6 +11,7 @@ import type { ReadState } from './types.ts';
 
 type PendingRead = { readonly context: unknown; readonly commit: number; readonly round: number };
 
+/** Reads that wait until a quorum has answered a round that began after they were asked. */
 export class ReadQueue {
   /** Rounds do not fall along the queue, so only its head needs looking at. */
   #pending: PendingRead[] = [];

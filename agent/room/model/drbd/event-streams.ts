@@ -23,6 +23,7 @@ interface Reader {
   isBegun: boolean;
 }
 
+/** All nodes' readers of events, each with the filter that it asked for. */
 export class EventStreams {
   readonly #clock: Clock;
   readonly #readers = new Set<Reader>();

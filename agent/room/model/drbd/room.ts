@@ -52,6 +52,7 @@ export interface ResourceFacts {
 
 const DEFAULT_CONFIG = '/etc/drbd.conf';
 
+/** DRBD of all nodes: their kernels, the replication links between them, and drbdadm, drbdsetup and drbdmeta. */
 export class DrbdRoom {
   /** How often two replicas met whose histories had parted, as seen by either end. */
   splitBrains = 0;
