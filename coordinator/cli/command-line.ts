@@ -33,7 +33,7 @@ function find(words: readonly string[]): Command | null {
 function noCommand(words: readonly string[]): Typed {
   const group = COMMANDS.filter((command) => command.words.startsWith(`${words[0]} `));
   if (group.length === 0) throw usageFailure(`there is no command ${words[0]}; ves --help names them`);
-  const text = `${group.map((command) => `  ${usageOf(command).slice('usage: '.length).padEnd(44)} ${command.help}`).join('\n')}\n`;
+  const text = `${group.map(lineOf).join('\n')}\n`;
   if (words[1] === undefined || words[1] === '--help' || words[1] === '-h') return { kind: 'help', text };
   throw usageFailure(`there is no command ${words[0]} ${words[1]}; there are\n${text}`.trimEnd());
 }
@@ -62,7 +62,11 @@ function helpOf(command: Command): string {
   return `${usageOf(command)}\n\n${sentence}\n\n${options.map(([name, help]) => `  ${name.padEnd(28)} ${help}`).join('\n')}\n`;
 }
 
+/** A command in a list; `ves COMMAND --help` has its options. */
+function lineOf(command: Command): string {
+  return `  ${[command.words, ...command.takes].join(' ').padEnd(24)} ${command.help}`;
+}
+
 function overview(): string {
-  const lines = COMMANDS.map((command) => `  ${[command.words, ...command.takes].join(' ').padEnd(24)} ${command.help}`);
-  return `usage: ves COMMAND [--json] [--help]\n\n${lines.join('\n')}\n\nves finds the coordinator by VES_ENDPOINT and signs with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY:\n  . .ves/playground.env\nInstances are asked for with any EC2 client. Exit code: 0 done, 1 refused or failed, 2 wrong command line.\n`;
+  return `usage: ves COMMAND [--json] [--help]\n\n${COMMANDS.map(lineOf).join('\n')}\n\nves finds the coordinator by VES_ENDPOINT and signs with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY:\n  . .ves/playground.env\nInstances are asked for with any EC2 client. Exit code: 0 done, 1 refused or failed, 2 wrong command line.\n`;
 }

@@ -25,10 +25,16 @@ export function showNodes({ nodes }: NodesAnswer, paint: Paint): string {
     nodes.map((node) => [
       node.id, { text: node.phase, colour: tone(node.phase) }, node.roles.includes('leader') ? 'leader' : (node.roles[0] ?? '-'), String(node.usage.instances),
       share(node.usage.memoryMiB * MIB, node.capacity.memoryMiB * MIB), share(node.usage.diskBytes, node.capacity.diskBytes),
-      node.renewalAgeMs === null || node.phase === 'fenced' ? '-' : duration(node.renewalAgeMs), note(node),
+      renewal(node), note(node),
     ]),
     paint,
   );
+}
+
+/** How long ago the lease was renewed. A new leader counts a suspect's silence from its own beginning, as the note below does. */
+function renewal({ phase, suspect, renewalAgeMs }: NodeView): string {
+  const ageMs = suspect?.silentForMs ?? renewalAgeMs;
+  return ageMs === null || phase === 'fenced' ? '-' : duration(ageMs);
 }
 
 function note(node: NodeView): Cell {

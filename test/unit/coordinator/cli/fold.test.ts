@@ -12,9 +12,15 @@ folding('leaves alone what fits, to the last column', () => {
 });
 
 folding('goes on below the text of the last column that leaves it room', () => {
-  assert.is(fold('14:56:01.902      3.0  node-3 started (boot 1)\n', 40), '14:56:01.902      3.0  node-3 started\n                  (boot 1)\n');
+  assert.is(fold('14:56:01.902      3.0  node-3 started (boot 7544, its start number 1).\n', 60), '14:56:01.902      3.0  node-3 started (boot 7544, its start\n                       number 1).\n');
   assert.is(fold('  why INSTANCE    why an instance is where it is\n', 40), '  why INSTANCE    why an instance is\n                  where it is\n');
   assert.is(fold('one two three', 8), 'one two\nthree');
+});
+
+folding('gives a table\'s note lines of its own', () => {
+  const row = 'node-1  active  voter  0.1 of 14.7 GiB  ';
+  assert.is(fold(`${row}does not reach node-2\n`, 50), 'node-1  active  voter  0.1 of 14.7 GiB\n        does not reach node-2\n');
+  assert.is(fold(`${row}${'very '.repeat(10)}long`, 50), `node-1  active  voter  0.1 of 14.7 GiB\n        ${'very '.repeat(8).trimEnd()}\n        very very long`);
 });
 
 folding('keeps every word, and breaks none', () => {
