@@ -8,7 +8,7 @@ import { serveHttp } from '../../../coordinator/server.ts';
 import type { HttpServer } from '../../../coordinator/server.ts';
 import { ClusterError } from '../../../shared/errors.ts';
 import { ROOT } from '../../support/tree.ts';
-import { eventually } from '../../unit/shared/net/real-world.ts';
+import { eventually } from '../../support/real-world.ts';
 import { fence, launch, run, takeOver } from './stories.ts';
 import { NODE_3, OPERATOR, restBench } from './support.ts';
 import type { RestBench } from './support.ts';

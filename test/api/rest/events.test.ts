@@ -5,7 +5,7 @@ import { readMessages } from '../../../coordinator/cli/follow.ts';
 import { STREAMS_MAX } from '../../../coordinator/rest/event-routes.ts';
 import { eventsAnswer } from '../../../shared/wire/rest.ts';
 import type { EventView } from '../../../shared/wire/rest.ts';
-import { eventually } from '../../unit/shared/net/real-world.ts';
+import { eventually } from '../../support/real-world.ts';
 import { fence, launch, run } from './stories.ts';
 import { assertForm, call, NODE_3, request, restBench, USER } from './support.ts';
 import type { RestBench } from './support.ts';

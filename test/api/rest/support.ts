@@ -18,7 +18,7 @@ import type { CellEvent } from '../../../shared/model/event.ts';
 import { seededChance } from '../../../shared/random.ts';
 import type { Placed } from '../../../shared/store/projection-store.ts';
 import type { LogFact } from '../../../shared/world.ts';
-import { realWorld } from '../../unit/shared/net/real-world.ts';
+import { realWorld } from '../../support/real-world.ts';
 import { StillClock } from '../support/client.ts';
 import { FakeCell } from '../support/fake-cell.ts';
 import type { FakeCellOptions } from '../support/fake-cell.ts';

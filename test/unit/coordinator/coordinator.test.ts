@@ -21,8 +21,8 @@ import { seededChance, uuid } from '../../../shared/random.ts';
 import { openLedgerStore } from '../../../shared/store/ledger-store.ts';
 import type { Member } from '../../../shared/wire/mesh.ts';
 import type { NodesAnswer } from '../../../shared/wire/rest.ts';
-import { eventually, realWorld } from '../shared/net/real-world.ts';
-import { withDirectory } from '../shared/store/temporary-directory.ts';
+import { eventually, realWorld } from '../../support/real-world.ts';
+import { withDirectory } from '../../support/temporary-directory.ts';
 
 const CELL = parseCellId('default');
 const CLUSTER = '11111111-2222-4333-8444-555555555555';

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ROOT } from '../../support/tree.ts';
-import { eventually } from '../shared/net/real-world.ts';
-import { withDirectory } from '../shared/store/temporary-directory.ts';
+import { eventually } from '../../support/real-world.ts';
+import { withDirectory } from '../../support/temporary-directory.ts';
 
 const CONFIG = {
   cell: 'default', clusterUuid: '11111111-2222-4333-8444-555555555555', member: 'coordinator-1', http: { host: '127.0.0.1', port: 0 }, meshListen: '/ip4/127.0.0.1/tcp/0',

@@ -14,7 +14,7 @@ import { DEFAULT_PARAMETERS, emptyCell } from '../../../shared/model/cell.ts';
 import type { CellState } from '../../../shared/model/cell.ts';
 import type { CellEvent } from '../../../shared/model/event.ts';
 import { VirtualWorld } from '../../support/virtual-world.ts';
-import { withDirectory } from '../shared/store/temporary-directory.ts';
+import { withDirectory } from '../../support/temporary-directory.ts';
 import { admission, IMAGE_RECORD } from '../shared/ledger/test-cell.ts';
 
 const CLUSTER = '11111111-2222-4333-8444-555555555555';

@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createRoomClient } from '../../../../coordinator/rest/room-client.ts';
 import { ClusterError } from '../../../../shared/errors.ts';
-import { withDirectory } from '../../shared/store/temporary-directory.ts';
+import { withDirectory } from '../../../support/temporary-directory.ts';
 
 /** A room that answers each line as told; null: it closes the connection. */
 async function withRoom(answer: (message: Record<string, unknown>) => string | null, use: (path: string, heard: unknown[]) => Promise<void>): Promise<void> {

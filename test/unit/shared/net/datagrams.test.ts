@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ClusterError } from '../../../../shared/errors.ts';
 import { DATAGRAM_BYTES_MAX, openDatagrams, parseAddress } from '../../../../shared/net/datagrams.ts';
-import { eventually } from './real-world.ts';
+import { eventually } from '../../../support/real-world.ts';
 
 const datagrams = suite('datagrams');
 

@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { MemberId } from '../../../../shared/ids.ts';
 import { answerKnock, chooseTargets, dialsFirst, FALLBACK_DIAL_MS, FULL_MESH_MAX, REDIAL_MS_MAX, redialDelayMs } from '../../../../shared/net/dial-plan.ts';
-import { memberId } from './real-world.ts';
+import { memberId } from '../../../support/real-world.ts';
 
 const plan = suite('dial plan');
 

@@ -7,7 +7,7 @@ import { deflateRawSync } from 'node:zlib';
 import { createRateLimit, createValidator, GOSSIP_RATE_MAX, pack, unpack } from '../../../../shared/net/gossip.ts';
 import { identityFrom } from '../../../../shared/net/identity.ts';
 import { GOSSIP_BYTES_MAX } from '../../../../shared/wire/mesh.ts';
-import { memberId } from './real-world.ts';
+import { memberId } from '../../../support/real-world.ts';
 
 const gossip = suite('gossip');
 

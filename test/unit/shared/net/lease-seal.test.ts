@@ -6,7 +6,7 @@ import { leaseKeyFrom, parseLeasePublicKey } from '../../../../shared/net/lease-
 import type { LeaseKey } from '../../../../shared/net/lease-key.ts';
 import { createSealer, SEAL_OVERHEAD_MAX } from '../../../../shared/net/lease-seal.ts';
 import type { Sealer } from '../../../../shared/net/lease-seal.ts';
-import { memberId } from './real-world.ts';
+import { memberId } from '../../../support/real-world.ts';
 
 const seal = suite('lease seal');
 

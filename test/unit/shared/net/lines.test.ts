@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import type { ClusterError } from '../../../../shared/errors.ts';
 import { connectLines, LINE_BYTES_MAX, serveLines } from '../../../../shared/net/lines.ts';
 import type { LineConnection } from '../../../../shared/net/lines.ts';
-import { eventually, realWorld } from './real-world.ts';
+import { eventually, realWorld } from '../../../support/real-world.ts';
 
 const lines = suite('lines');
 

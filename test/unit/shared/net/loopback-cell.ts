@@ -7,7 +7,7 @@ import type { Libp2pMesh, MeshOptions } from '../../../../shared/net/mesh.ts';
 import { seededChance } from '../../../../shared/random.ts';
 import type { Member } from '../../../../shared/wire/mesh.ts';
 import type { LogFact } from '../../../../shared/world.ts';
-import { eventually, memberId, realWorld } from './real-world.ts';
+import { eventually, memberId, realWorld } from '../../../support/real-world.ts';
 
 /** One member of a test's cell. */
 export interface TestPeer {

@@ -16,7 +16,7 @@ import { seededChance } from '../../../../shared/random.ts';
 import { MESSAGE_BYTES_MAX } from '../../../../shared/wire/mesh.ts';
 import { at, connected, PRESHARED_KEY, startPeer, withCell } from './loopback-cell.ts';
 import type { TestPeer } from './loopback-cell.ts';
-import { eventually, memberId } from './real-world.ts';
+import { eventually, memberId } from '../../../support/real-world.ts';
 
 const hostile = suite('mesh with a hostile member');
 

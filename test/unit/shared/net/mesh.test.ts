@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { ClusterError } from '../../../../shared/errors.ts';
 import { MESSAGE_BYTES_MAX } from '../../../../shared/wire/mesh.ts';
 import { at, connected, startPeer, withCell } from './loopback-cell.ts';
-import { eventually, memberId } from './real-world.ts';
+import { eventually, memberId } from '../../../support/real-world.ts';
 
 const mesh = suite('mesh');
 

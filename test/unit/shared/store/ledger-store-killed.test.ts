@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLedgerStore } from '../../../../shared/store/ledger-store.ts';
-import { withDirectory } from './temporary-directory.ts';
+import { withDirectory } from '../../../support/temporary-directory.ts';
 
 const killed = suite('ledger store of a killed process');
 

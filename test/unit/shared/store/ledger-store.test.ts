@@ -9,7 +9,7 @@ import { slotDisk } from '../../../../shared/store/durable-file.ts';
 import { openLedgerStore } from '../../../../shared/store/ledger-store.ts';
 import type { LedgerStore } from '../../../../shared/store/ledger-store.ts';
 import { openLevel } from '../../../../shared/store/open-level.ts';
-import { withDirectory } from './temporary-directory.ts';
+import { withDirectory } from '../../../support/temporary-directory.ts';
 
 const store = suite('ledger store');
 

@@ -6,7 +6,7 @@ import type { ClusterError } from '../../../../shared/errors.ts';
 import { openProjectionStore } from '../../../../shared/store/projection-store.ts';
 import type { ProjectionStore } from '../../../../shared/store/projection-store.ts';
 import type { LogFact } from '../../../../shared/world.ts';
-import { withDirectory } from './temporary-directory.ts';
+import { withDirectory } from '../../../support/temporary-directory.ts';
 
 const projection = suite('projection store');
 

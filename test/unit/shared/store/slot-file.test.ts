@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import type { ClusterError } from '../../../../shared/errors.ts';
 import { slotDisk } from '../../../../shared/store/durable-file.ts';
 import { decodeSlot, encodeSlot, judgeSlots, openSlots } from '../../../../shared/store/slot-file.ts';
-import { withDirectory } from './temporary-directory.ts';
+import { withDirectory } from '../../../support/temporary-directory.ts';
 
 const slots = suite('slot files');
 

@@ -1,8 +1,9 @@
 /** What time is it in a test that needs the real one? A world with real time, seeded chance and a log to read. */
-import { parseMemberId } from '../../../../shared/ids.ts';
-import type { MemberId } from '../../../../shared/ids.ts';
-import { seededChance } from '../../../../shared/random.ts';
-import type { LogFact, World } from '../../../../shared/world.ts';
+import { parseMemberId } from '../../shared/ids.ts';
+import type { MemberId } from '../../shared/ids.ts';
+import { clock, timers } from '../../shared/process/process-world.ts';
+import { seededChance } from '../../shared/random.ts';
+import type { LogFact, World } from '../../shared/world.ts';
 
 export const memberId = (number: number): MemberId => parseMemberId(`node-${number}`);
 
@@ -11,13 +12,8 @@ export function realWorld(seed: number): World & { readonly facts: LogFact[] } {
   const facts: LogFact[] = [];
   return {
     facts,
-    clock: { nowMs: () => performance.now(), wallTime: () => new Date().toISOString() },
-    timers: {
-      after(delayMs, run) {
-        const timer = setTimeout(run, delayMs);
-        return { cancel: () => clearTimeout(timer) };
-      },
-    },
+    clock,
+    timers,
     chance: seededChance(seed),
     log: { write: (fact) => void facts.push(fact) },
   };
