@@ -101,6 +101,7 @@ export class Watches {
     const watch = this.#watches.get(node);
     if (watch === undefined || this.#ports.log.state().nodes.get(node)?.fenceIntentIndex !== null) return;
     // Unlike a power intent this one need not halt grants before its commit: the grantor refuses disputed boots itself.
+    // A proposal that fails is logged inside; the node is disputed again when it renews.
     void this.#propose(watch, { kind: 'intendFence', node, bootId: watch.bootId, byPower: false, atMs: this.#ports.wallMs(), reason });
   }
 
@@ -196,6 +197,7 @@ export class Watches {
   #performSuspicion(watch: Watch, effect: SuspicionEffect): void {
     switch (effect.kind) {
       case 'askHelpers':
+        // A helper that fails has no opinion, and that is what the machine is told.
         for (const helper of effect.helpers) void this.#probe(watch, helper);
         return;
       case 'suspected': {

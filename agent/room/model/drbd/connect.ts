@@ -95,6 +95,7 @@ export function connectionEnded(resource: Resource): void {
   resource.koTimer = null;
   retryPeerReads(resource);
   resource.say('Connection closed');
+  // A thread of its own, as in the kernel: it waits for the helper, whose failure is its exit code.
   if (resource.state.role === ROLE.primary && resource.state.pdsk >= DISK.unknown) void outdatePeer(resource);
   if (conn === CONN.disconnecting) finishDisconnect(resource);
   else beginConnecting(resource);
