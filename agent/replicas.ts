@@ -60,6 +60,7 @@ export function createReplicas(drivers: { readonly drbd: Drbd; readonly lvm: Lvm
     up: async (volume) => await drbd.up(pathOf(volume), volume),
     connect: async (volume) => await drbd.connect(pathOf(volume), volume),
     disconnectForce: async (volume) => await drbd.disconnectForce(pathOf(volume), volume),
+    invalidate: async (volume) => await drbd.invalidate(pathOf(volume), volume),
     promote: async (volume) => await drbd.primary(pathOf(volume), volume),
     promoteNew: async (volume) => await drbd.primaryNew(pathOf(volume), volume),
     demote: async (volume) => await drbd.secondary(pathOf(volume), volume),

@@ -24,12 +24,16 @@ export type VolumeStep =
   | { readonly kind: 'configure'; readonly adjust: boolean }
   | { readonly kind: 'up' }
   | { readonly kind: 'connect' }
+  /** The disk could not be attached when the resource came up; it may be there by now (`adjust`). */
+  | { readonly kind: 'attach' }
   | { readonly kind: 'disconnectForce'; readonly reason: string }
   | { readonly kind: 'promote' }
   /** The one allowed `primary --force`: the volume has no content yet. */
   | { readonly kind: 'promoteNew' }
   /** Write the first content, then tell the ledger: never again `primary --force`. */
   | { readonly kind: 'writeImage' }
+  /** Ask `source` whether it counts blocks as out of sync; then take everything from it again (`invalidate`). */
+  | { readonly kind: 'resync'; readonly source: NodeId }
   | { readonly kind: 'shrink'; readonly reason: string }
   /** Ask the other end whether it agrees, then propose Expand with the version read before. */
   | { readonly kind: 'expand'; readonly replica: NodeId; readonly version: number }
@@ -52,10 +56,15 @@ export interface VolumeView {
   readonly wantedConfig: string;
   /** How long this node has wanted to promote the volume, ms; null while it does not. */
   readonly promotionWaitedMs: number | null;
+  /** How long {@link isForgotten} has been so, ms; null or absent: it is not. */
+  readonly forgottenForMs?: number | null;
 }
 
 /** How long a promotion waits for a live peer to connect before it goes alone (SAFETY.md 5.5: connect first, promote connected). */
 export const CONNECT_WAIT_MS = 5_000;
+
+/** How long blocks may stay out of sync on a connection that copies nothing, before something is done about it. */
+export const FORGOTTEN_WAIT_MS = 10_000;
 
 const settled: VolumeStep = { kind: 'settled' };
 const wait = (reason: string): VolumeStep => ({ kind: 'wait', reason });
@@ -183,7 +192,24 @@ function servingStep(view: VolumeView, resource: ObservedResource): VolumeStep {
   if (resource.connection === null || resource.connection === 'StandAlone') {
     return peer === undefined || isPeerDead(peer) ? settled : { kind: 'connect' };
   }
+  if (isForgotten(volume, self, resource)) {
+    if ((view.forgottenForMs ?? 0) < FORGOTTEN_WAIT_MS) return wait('blocks are out of sync, and may be on their way');
+    return { kind: 'disconnectForce', reason: 'blocks are out of sync that only a new connection copies' };
+  }
   return expansionStep(view, resource);
+}
+
+/**
+ * Whether blocks are out of sync, the ledger says so too, and DRBD copies nothing: both disks call themselves UpToDate, and a
+ * new handshake finds equal histories ("No resync, but bits in bitmap", drbd-8.4 drbd_sync_handshake). A primary begins a new
+ * history when it disconnects; without one, the replica that is not in sync must ask for everything.
+ * The other end of an idle volume sees nothing of it, so for that end it may be so whenever it is not counted in.
+ */
+export function isForgotten(volume: VolumeRecord, self: Self, resource: ObservedResource): boolean {
+  const seemsComplete = isConnected(resource) && resource.replication === 'Established' && resource.disk === 'UpToDate' && resource.peerDisk === 'UpToDate';
+  if (!seemsComplete || !volume.formatted || volume.inSync.length !== 1 || volume.tainted.length > 0) return false;
+  if (volume.inSync[0] === self.node) return resource.role === 'Primary' && resource.outOfSyncBytes > 0;
+  return volume.holder === null && resource.role === 'Secondary';
 }
 
 /** A replica that holds everything again joins the in-sync set: seen from here, and asked of the other end (SAFETY.md 2.3). */
@@ -214,6 +240,11 @@ function secondaryStep(view: VolumeView, resource: ObservedResource): VolumeStep
   const peer = peerOf(view);
   if ((resource.connection === null || resource.connection === 'StandAlone') && peer !== undefined && !isPeerDead(peer)) {
     return volume.replicas.length > 1 ? { kind: 'connect' } : settled;
+  }
+  if (resource.disk === 'Diskless' && isAdjustSafe(view, resource)) return { kind: 'attach' };
+  const [source] = volume.inSync;
+  if (source !== undefined && source !== view.self.node && isForgotten(volume, view.self, resource)) {
+    return (view.forgottenForMs ?? 0) < FORGOTTEN_WAIT_MS ? wait('the replica in sync may count this one in') : { kind: 'resync', source };
   }
   // Nobody holds it: its instance is stopped, and whoever is in sync speaks for it.
   const isIdle = volume.holder === null && volume.formatted && volume.inSync.includes(view.self.node);

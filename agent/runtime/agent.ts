@@ -71,7 +71,11 @@ export function startAgent(ports: AgentPorts): Agent {
   });
   const reconciler = new Reconciler({
     self, world, machine: world.machine, log: ledger, gate, replicas: ports.replicas, domains: ports.domains, configText: ports.configText,
-    peerAgrees: async (peer, volume) => await askPeer(mesh, peer, volume),
+    peerAgrees: async (peer, volume) => isComplete(await askPeer(mesh, peer, volume)),
+    peerMisses: async (peer, volume) => {
+      const resource = await askPeer(mesh, peer, volume);
+      return isComplete(resource) && resource.outOfSyncBytes > 0;
+    },
   });
   const fencePeer = new FencePeer({
     self, world, machine: world.machine, files: world.files, log: ledger, promoting: reconciler.promoting,
@@ -110,15 +114,18 @@ export function startAgent(ports: AgentPorts): Agent {
   };
 }
 
-async function askPeer(mesh: Mesh, peer: NodeId, volume: VolumeRecord['id']): Promise<boolean> {
+/** How a volume looks from its other end; null when that does not answer: the reconciler asks again. */
+async function askPeer(mesh: Mesh, peer: NodeId, volume: VolumeRecord['id']): Promise<ObservedResource | null> {
   try {
     const { resource } = (await mesh.request(peer, 'volumeState', { volume }, { timeoutMs: VOLUME_STATE_TIMEOUT_MS })) as VolumeStateAnswer;
-    return resource !== null && resource.connection === 'Connected' && resource.replication === 'Established'
-      && resource.disk === 'UpToDate' && resource.peerDisk === 'UpToDate';
+    return resource;
   } catch {
-    // A peer that does not answer does not agree; the reconciler asks again.
-    return false;
+    return null;
   }
+}
+
+function isComplete(resource: ObservedResource | null): resource is ObservedResource {
+  return resource !== null && resource.connection === 'Connected' && resource.replication === 'Established' && resource.disk === 'UpToDate' && resource.peerDisk === 'UpToDate';
 }
 
 /** What DRBD shows now; nothing while its event stream is down: nobody is told what was so before. */

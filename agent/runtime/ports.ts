@@ -23,6 +23,8 @@ export interface ReplicaPort {
   up(volume: VolumeId): Promise<void>;
   connect(volume: VolumeId): Promise<void>;
   disconnectForce(volume: VolumeId): Promise<void>;
+  /** Everything is taken from the connected peer again: only for a replica that is not in sync, from one that is. */
+  invalidate(volume: VolumeId): Promise<void>;
   promote(volume: VolumeId): Promise<void>;
   /** `primary --force`: only for a volume that was never formatted. */
   promoteNew(volume: VolumeId): Promise<void>;

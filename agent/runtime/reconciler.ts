@@ -18,7 +18,7 @@ import { nextInstanceStep } from '../machines/instance-steps.ts';
 import type { InstanceStep } from '../machines/instance-steps.ts';
 import type { DomainSpec, ObservedDomain } from '../../shared/model/domain.ts';
 import type { Observed, ObservedReplica, Self } from '../machines/observed.ts';
-import { nextVolumeStep } from '../machines/volume-steps.ts';
+import { isForgotten, nextVolumeStep } from '../machines/volume-steps.ts';
 import type { VolumeStep } from '../machines/volume-steps.ts';
 import type { Gate, Permit } from './gate.ts';
 import type { DomainPort, ReplicaPort } from './ports.ts';
@@ -51,6 +51,8 @@ export interface ReconcilerOptions {
   readonly configText: (volume: VolumeRecord, state: CellState) => string;
   /** Asks the other end of a volume how it sees the connection; false when it disagrees or does not answer. */
   readonly peerAgrees: (peer: NodeId, volume: VolumeId) => Promise<boolean>;
+  /** Asks the other end whether it counts blocks as out of sync on a connection that copies nothing; false when it does not answer. */
+  readonly peerMisses: (peer: NodeId, volume: VolumeId) => Promise<boolean>;
 }
 
 /** Memory of one stop or promotion under way: when it began, ms. */
@@ -66,6 +68,7 @@ export class Reconciler {
   #domains: ReadonlyMap<InstanceId, ObservedDomain> = new Map();
   readonly #configs = new Map<VolumeId, string>();
   readonly #promotingSince: Since<VolumeId> = new Map();
+  readonly #forgottenSince: Since<VolumeId> = new Map();
   readonly #stoppingSince: Since<InstanceId> = new Map();
   readonly #destroyingSince: Since<InstanceId> = new Map();
   readonly #endedAs = new Map<InstanceId, 'shutdown' | 'crashed'>();
@@ -234,6 +237,9 @@ export class Reconciler {
     const isPromotionDue = volume.holder === self.node && this.#isStartingHere(state, volume) && this.observed().resources.get(id)?.role !== 'Primary';
     if (!isPromotionDue) this.#promotingSince.delete(id);
     else if (!this.#promotingSince.has(id)) this.#promotingSince.set(id, world.clock.nowMs());
+    const resource = this.observed().resources.get(id);
+    if (resource === undefined || !isForgotten(volume, self, resource)) this.#forgottenSince.delete(id);
+    else if (!this.#forgottenSince.has(id)) this.#forgottenSince.set(id, world.clock.nowMs());
     return await this.#takeVolumeStep(volume, this.#stepFor(state, volume), this.#wantedConfig(state, volume));
   }
 
@@ -242,6 +248,7 @@ export class Reconciler {
     return nextVolumeStep({
       state, volume, self, observed: this.observed(), wantedConfig: this.#wantedConfig(state, volume),
       promotionWaitedMs: ageOf(this.#promotingSince.get(volume.id), world.clock.nowMs()),
+      forgottenForMs: ageOf(this.#forgottenSince.get(volume.id), world.clock.nowMs()),
     });
   }
 
@@ -278,9 +285,17 @@ export class Reconciler {
       case 'connect':
         await this.#asReplica(volume, step, 'keep', async () => await replicas.connect(id));
         return WAIT_MS;
+      case 'attach':
+        await this.#asReplica(volume, step, 'keep', async () => await replicas.adjust(id));
+        return WAIT_MS;
       case 'disconnectForce':
         await replicas.disconnectForce(id);
         return 'again';
+      case 'resync':
+        if (await this.#options.peerMisses(step.source, id)) await this.#asReplica(volume, step, 'keep', async () => await replicas.invalidate(id));
+        // Otherwise it misses nothing, or does not answer: asked again in a while.
+        this.#forgottenSince.delete(id);
+        return WAIT_MS;
       case 'promote':
         return await this.#promote(volume, false);
       case 'promoteNew':

@@ -4,7 +4,7 @@
  */
 
 /** Orders that need no words of their own. */
-export type DrbdOrder = 'up' | 'down' | 'adjust' | 'connect' | 'primary' | 'secondary';
+export type DrbdOrder = 'up' | 'down' | 'adjust' | 'connect' | 'primary' | 'secondary' | 'invalidate';
 
 const drbdadm = (configPath: string, ...words: readonly string[]): readonly string[] => ['drbdadm', `--config-file=${configPath}`, ...words];
 

@@ -91,6 +91,10 @@ export class Drbd {
     if (result.exitCode !== 0 && !/unknown connection/.test(result.stderr)) throw refused(`disconnect ${resource}`, result);
   }
 
+  async invalidate(configPath: string, resource: string): Promise<void> {
+    await this.#order(buildOrder(configPath, 'invalidate', resource), `invalidate ${resource}`, ORDER_TIMEOUT_MS);
+  }
+
   async primary(configPath: string, resource: string): Promise<void> {
     await this.#order(buildOrder(configPath, 'primary', resource), `promote ${resource}`, PROMOTE_TIMEOUT_MS);
   }

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CONNECT_WAIT_MS, nextVolumeStep } from '../../../../agent/machines/volume-steps.ts';
+import { CONNECT_WAIT_MS, FORGOTTEN_WAIT_MS, nextVolumeStep } from '../../../../agent/machines/volume-steps.ts';
 import type { VolumeStep } from '../../../../agent/machines/volume-steps.ts';
 import type { Observed, ObservedResource } from '../../../../agent/machines/observed.ts';
 import type { ObservedDomain } from '../../../../shared/model/domain.ts';
@@ -26,6 +26,7 @@ interface Case {
   readonly config?: string;
   readonly domain?: Partial<ObservedDomain>;
   readonly waitedMs?: number;
+  readonly forgottenForMs?: number;
 }
 
 function step(given: Case): VolumeStep {
@@ -45,7 +46,7 @@ function step(given: Case): VolumeStep {
     domains: new Map(given.domain === undefined ? [] : [[inst, { instance: inst, domainId: 1, state: 'running', generation: 3, bootId: bootA, ...given.domain }]]),
     configs: new Map([[vol, given.config ?? 'wanted']]),
   };
-  return nextVolumeStep({ state, volume, self: { node: A, bootId: bootA }, observed, wantedConfig: 'wanted', promotionWaitedMs: given.waitedMs ?? 0 });
+  return nextVolumeStep({ state, volume, self: { node: A, bootId: bootA }, observed, wantedConfig: 'wanted', promotionWaitedMs: given.waitedMs ?? 0, forgottenForMs: given.forgottenForMs ?? null });
 }
 
 const alone = { connection: 'Connecting', replication: null, peerDisk: 'DUnknown', peerRole: 'Unknown' } as const;
@@ -140,4 +141,27 @@ serving('connects again after it was left alone, once the peer lives', () => {
 });
 serving('is spoken for by whoever is in sync while nobody holds the volume', () =>
   assert.equal(step({ instance: { phase: 'stopped', desired: 'stopped', holderBootId: null }, volume: { holder: null, holderBootId: null, inSync: [A], version: 4 } }), { kind: 'expand', replica: B, version: 4 }));
+serving('connects anew for blocks that DRBD does not copy by itself, once it is alone in sync', () => {
+  const given = { ...running, volume: { inSync: [A] }, resource: { role: 'Primary', outOfSyncBytes: 4096 } } as const;
+  assert.is(step({ ...given, forgottenForMs: FORGOTTEN_WAIT_MS - 1 }).kind, 'wait');
+  assert.is(step({ ...given, forgottenForMs: FORGOTTEN_WAIT_MS }).kind, 'disconnectForce');
+  assert.is(step({ ...given, volume: { inSync: [A, B] }, forgottenForMs: FORGOTTEN_WAIT_MS }).kind, 'shrink', 'never before the peer is out of the set');
+});
 serving.run();
+
+const idle = suite('a secondary');
+const outside = { instance: { phase: 'stopped', desired: 'stopped', holder: B, holderBootId: null }, volume: { holder: null, holderBootId: null, inSync: [B] } } as const;
+idle('asks for everything again when the replica in sync does not count it in', () => {
+  assert.is(step({ ...outside, forgottenForMs: FORGOTTEN_WAIT_MS - 1 }).kind, 'wait');
+  assert.equal(step({ ...outside, forgottenForMs: FORGOTTEN_WAIT_MS }), { kind: 'resync', source: B });
+});
+idle('never asks for that while it is in sync, while somebody holds the volume, or while it is not connected', () => {
+  assert.is(step({ ...outside, volume: { ...outside.volume, inSync: [A] }, forgottenForMs: FORGOTTEN_WAIT_MS }).kind, 'expand');
+  assert.is(step({ ...outside, volume: { holder: B, holderBootId: bootB, inSync: [B] }, forgottenForMs: FORGOTTEN_WAIT_MS }).kind, 'settled');
+  assert.is(step({ ...outside, resource: alone, forgottenForMs: FORGOTTEN_WAIT_MS }).kind, 'settled');
+});
+idle('attaches a disk that could not be read when it came up', () => {
+  assert.is(step({ ...outside, resource: { disk: 'Diskless' } }).kind, 'attach');
+  assert.is.not(step({ ...outside, volume: { ...outside.volume, inSync: [A, B] }, resource: { disk: 'Diskless' } }).kind, 'attach', 'not while it counts as in sync');
+});
+idle.run();
