@@ -13,6 +13,8 @@ import type { Runner, RunOptions, RunResult, Stream, StreamReader } from '../../
 const PROGRAM_DIRECTORIES: readonly string[] = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/sbin', '/usr/local/bin'];
 /** Most text that one program may print on either channel. */
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+/** How long a killed program may take to be gone before nobody waits for it any more. */
+const KILLED_WAIT_MS = 200;
 
 /** The real runner. `directories` may be given by tests. */
 export function createRunner(directories: readonly string[] = PROGRAM_DIRECTORIES): Runner {
@@ -59,8 +61,8 @@ async function run(start: (argv: readonly string[]) => ChildProcess, argv: reado
     const stop = (error: ClusterError): void => {
       failure ??= error;
       killGroup(child);
-      // A program in uninterruptible sleep does not even die: nobody waits for it.
-      setTimeout(() => reject(error), 200).unref();
+      // A program in uninterruptible sleep does not even die.
+      setTimeout(() => reject(error), KILLED_WAIT_MS).unref();
     };
     const timer = setTimeout(() => stop(new ClusterError('ProgramTimeout', `${argv[0]} did not end within ${options.timeoutMs} ms`, { retryable: true })), options.timeoutMs);
     const tooMuch = (): void => stop(new ClusterError('ProgramOutputTooLarge', `${argv[0]} printed more than ${OUTPUT_BYTES_MAX} bytes`, { retryable: false }));

@@ -12,6 +12,8 @@ import { readLines, sendLine } from './protocol.ts';
 const RETRY_MS = 200;
 /** How long the events that only inform wait for the agent's word. */
 const INFORM_TIMEOUT_MS = 5_000;
+/** How often a waiting helper looks whether its node still lives. */
+const ALIVE_POLL_MS = 1_000;
 
 const MUST_BE_ANSWERED: ReadonlySet<string> = new Set(['fence-peer', 'local-io-error']);
 
@@ -44,7 +46,7 @@ function ask(options: HelperCallOptions, timeoutMs: number | null): Promise<numb
     const deadline = timeoutMs === null ? null : setTimeout(() => socket.destroy(), timeoutMs);
     const watch = setInterval(() => {
       if (!options.isAlive()) socket.destroy();
-    }, 1_000);
+    }, ALIVE_POLL_MS);
     socket.on('connect', () => sendLine(socket, { event: options.event, resource: options.resource }));
     readLines(socket, (message) => {
       const exitCode = isJsonObject(message) ? message['exitCode'] : null;

@@ -12,6 +12,8 @@ import type { Timer, Timers } from '../world.ts';
 
 /** How many questions may be open per peer, on either side. */
 export const REQUESTS_OPEN_MAX = 1024;
+/** How much of a failure's message travels. */
+const FAILURE_CHARS_MAX = 4096;
 
 /** What arrives on an asker's stream. */
 export type Answer = { readonly r: number; readonly b: unknown } | { readonly r: number; readonly e: { readonly code: string; readonly message: string; readonly retryable: boolean } };
@@ -36,12 +38,12 @@ export function parseAnswer(value: unknown): Answer | null {
   const failure = value['e'];
   if (failure === undefined) return { r, b: value['b'] ?? null };
   if (!isJsonObject(failure) || typeof failure['code'] !== 'string' || typeof failure['message'] !== 'string') return null;
-  return { r, e: { code: failure['code'].slice(0, 64), message: failure['message'].slice(0, 4096), retryable: failure['retryable'] === true } };
+  return { r, e: { code: failure['code'].slice(0, 64), message: failure['message'].slice(0, FAILURE_CHARS_MAX), retryable: failure['retryable'] === true } };
 }
 
 /** A failure as it travels. */
 export function asFailure(thrown: unknown): { readonly code: string; readonly message: string; readonly retryable: boolean } {
-  const message = describeError(thrown).slice(0, 4096);
+  const message = describeError(thrown).slice(0, FAILURE_CHARS_MAX);
   return thrown instanceof ClusterError ? { code: thrown.code, message, retryable: thrown.retryable } : { code: 'PeerFailed', message, retryable: false };
 }
 

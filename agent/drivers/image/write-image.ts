@@ -10,6 +10,8 @@ import { buildCompare, buildCopy, buildDigest } from './build-commands.ts';
 /** A slow disk writes 20 MB/s; whoever needs longer tries again. */
 const SLOWEST_BYTES_PER_SECOND = 20_000_000;
 const TIMEOUT_MS_MIN = 30_000;
+/** So many checked files are remembered; then all are forgotten and checked again. */
+const CHECKED_MAX = 1_000;
 
 /** Images of this node: files named by their sha256 (hex) in one directory. */
 export class Images {
@@ -49,7 +51,7 @@ export class Images {
     const result = await this.#runner.run(buildDigest(path), { timeoutMs: Math.max(TIMEOUT_MS_MIN, (found.size / SLOWEST_BYTES_PER_SECOND) * 1000) });
     if (result.exitCode !== 0) throw new ClusterError('ImageMissing', `could not read image ${digest}: ${result.stderr.trim().slice(0, 200)}`, { retryable: true });
     if (!result.stdout.startsWith(`${digest} `)) throw new ClusterError('ImageCorrupt', `the file ${path} is not image ${digest}: its sha256 is ${result.stdout.slice(0, 64)}`, { retryable: false });
-    if (this.#checked.size > 1_000) this.#checked.clear();
+    if (this.#checked.size >= CHECKED_MAX) this.#checked.clear();
     this.#checked.add(key);
     return found.size;
   }
