@@ -38,7 +38,8 @@ export function readLines(socket: Socket, onMessage: (message: JsonObject) => vo
   let rest = '';
   socket.setEncoding('utf8');
   socket.on('data', (chunk: string) => {
-    const lines = (rest + chunk).split('\n');
+    // A long line comes in many chunks: it is looked through once, at its end.
+    const lines = chunk.includes('\n') ? (rest + chunk).split('\n') : [rest + chunk];
     rest = lines.pop() ?? '';
     if (rest.length > lineCharsMax) {
       socket.destroy(new Error('a message is too long'));
