@@ -1,0 +1,46 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { VirtualWorld } from '../../support/virtual-world.ts';
+
+const world = suite('a world in virtual time');
+
+world('runs what falls due in order, and of one instant the oldest first', async () => {
+  const virtual = new VirtualWorld(1);
+  const ran: string[] = [];
+  for (const [name, delayMs] of [['c', 30], ['a', 10], ['d', 30], ['b', 20], ['later', 31]] as const) virtual.timers.after(delayMs, () => void ran.push(name));
+  virtual.timers.after(15, () => void ran.push('cancelled')).cancel();
+  virtual.timers.after(10, () => {
+    virtual.timers.after(0, () => void ran.push('at once'));
+  });
+  await virtual.advance(30);
+  assert.equal(ran, ['a', 'at once', 'b', 'c', 'd']);
+  assert.is(virtual.clock.nowMs(), 30);
+});
+
+world('keeps the order of many timers', async () => {
+  const virtual = new VirtualWorld(2);
+  const ran: number[] = [];
+  for (let count = 0; count < 2_000; count += 1) {
+    const delayMs = Math.floor(virtual.chance.next() * 100);
+    const timer = virtual.timers.after(delayMs, () => void ran.push(delayMs));
+    if (virtual.chance.next() < 0.3) timer.cancel();
+  }
+  await virtual.advance(100);
+  assert.equal(ran, ran.toSorted((left, right) => left - right));
+  assert.ok(ran.length > 1_000);
+});
+
+world('stops when something waits for nothing in a circle', async () => {
+  const virtual = new VirtualWorld(1);
+  const again = (): void => void virtual.timers.after(0, again);
+  again();
+  let thrown: unknown = null;
+  try {
+    await virtual.advance(1);
+  } catch (error) {
+    thrown = error;
+  }
+  assert.match(String(thrown), /time does not move/);
+});
+
+world.run();
