@@ -25,7 +25,7 @@ export interface CellPortOptions {
   readonly world: World;
   readonly mesh: Mesh;
   readonly log: ReplicatedLog & { waitApplied(index: number, timeoutMs: number): Promise<void>; status(): LedgerStatus };
-  readonly projection: { state(): CellState };
+  readonly projection: { state(): CellState; isStale(): boolean };
 }
 
 /** The cell, as the app sees it. */
@@ -41,6 +41,7 @@ export function createCellPort(options: CellPortOptions): CellPort {
       return projection.state().cell;
     },
     state: () => projection.state(),
+    isStale: () => projection.isStale(),
     fresh: async (index = 0) => {
       const wanted = Math.max(index, ownIndex);
       if (wanted > 0) await log.waitApplied(wanted, DEADLINE_MS);

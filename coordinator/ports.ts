@@ -37,6 +37,8 @@ export interface CellPort {
   readonly cell: CellId;
   /** The projection as it is: possibly a little old. */
   state(): CellState;
+  /** Whether nobody is heard who leads, so that what is shown is how it was, and nobody knows how it is. */
+  isStale(): boolean;
   /**
    * The state with everything that was committed through this coordinator before the call (read your writes), and with all entries
    * up to `index` where one is given. Waits for the projection, not for a leader.

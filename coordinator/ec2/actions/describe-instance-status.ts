@@ -2,7 +2,8 @@
  * How well are the instances? DescribeInstanceStatus: the healer's view in EC2's words.
  *
  * An instance is `impaired` from the moment its node is being fenced until it runs again elsewhere. EC2 shows only running instances
- * unless asked for all; an instance that is being healed is shown too, since it is the one that people look for.
+ * unless asked for all; an instance that is being healed is shown too, since it is the one that people look for. While nobody
+ * leads, nobody knows who lives: `insufficient-data`.
  */
 import { ec2State } from '../../../shared/model/instance.ts';
 import type { InstanceRecord } from '../../../shared/model/instance.ts';
@@ -20,7 +21,7 @@ import { viewState } from '../views/instance-view.ts';
 /** Bounds of MaxResults: EC2 API reference, DescribeInstanceStatus. */
 const RULES = { list: 'instance-status', resultsMin: 5, resultsMax: 1000 };
 
-type Health = 'ok' | 'initializing' | 'impaired' | 'not-applicable';
+type Health = 'ok' | 'initializing' | 'impaired' | 'insufficient-data' | 'not-applicable';
 
 interface Checkup {
   readonly instance: InstanceRecord;
@@ -37,7 +38,7 @@ export const describeInstanceStatus = defineAction('DescribeInstanceStatus', { e
   const isWanted = compileFilters(input.Filters, statusFilters(state));
   const named = input.InstanceIds === undefined ? ownInstances(state, account.environment).instances : findInstances(state, account.environment, input.InstanceIds);
   const showsAll = input.IncludeAllInstances === true;
-  const shown = named.map((instance) => examine(state, instance)).filter((checkup) => (showsAll || checkup.isHealing || ec2State(checkup.instance).name === 'running') && isWanted(checkup));
+  const shown = named.map((instance) => examine(state, instance)).map((checkup) => (ports.cell.isStale() ? asFarAsKnown(checkup) : checkup)).filter((checkup) => (showsAll || checkup.isHealing || ec2State(checkup.instance).name === 'running') && isWanted(checkup));
   const page = cutPage(shown, (checkup) => launchKey(checkup.instance), input, RULES);
   return { InstanceStatuses: page.records.map((checkup) => viewStatus(state, checkup)), NextToken: page.nextToken };
 });
@@ -66,6 +67,12 @@ function examine(state: CellState, instance: InstanceRecord): Checkup {
   }
 }
 
+/** What was healthy when a leader was last heard may be so no more. */
+function asFarAsKnown(checkup: Checkup): Checkup {
+  const known = (health: Health): Health => (health === 'ok' || health === 'initializing' ? 'insufficient-data' : health);
+  return { ...checkup, system: known(checkup.system), guest: known(checkup.guest) };
+}
+
 function isBeingFenced(state: CellState, instance: InstanceRecord): boolean {
   const node = instance.holder === null ? undefined : state.nodes.get(instance.holder);
   return node !== undefined && (node.bootId !== instance.holderBootId || node.phase === 'fencing' || node.phase === 'fenced' || node.fenceIntentIndex !== null);
@@ -86,7 +93,7 @@ function statusFilters(state: CellState): FilterFields<Checkup> {
 }
 
 function reachability(health: Health): string | undefined {
-  return { 'ok': 'passed', 'initializing': 'initializing', 'impaired': 'failed', 'not-applicable': undefined }[health];
+  return { 'ok': 'passed', 'initializing': 'initializing', 'impaired': 'failed', 'insufficient-data': 'insufficient-data', 'not-applicable': undefined }[health];
 }
 
 function viewStatus(state: CellState, checkup: Checkup): InstanceStatus {

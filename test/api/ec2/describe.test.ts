@@ -167,6 +167,20 @@ status('is impaired from the fencing of its node until it runs again elsewhere',
   assert.is((await statusOf(on, { 'Filter.1.Name': 'system-status.reachability', 'Filter.1.Value.1': 'failed' })).length, 1);
 });
 
+status('is not known while nobody is heard who leads', async () => {
+  const on = bench();
+  const [, stopped = ''] = await launch(on, { MaxCount: '2' });
+  await call(on, 'StopInstances', { 'InstanceId.1': stopped });
+  on.cell.settle();
+  on.cell.isLed = false;
+  const all = await statusOf(on, { IncludeAllInstances: 'true' });
+  assert.equal(all.map((each) => [each.systemStatus.status, each.instanceStatus.status]), [['insufficient-data', 'insufficient-data'], ['not-applicable', 'not-applicable']]);
+  assert.is(all[0]?.systemStatus.details.item[0]?.status, 'insufficient-data');
+  assert.is((await statusOf(on, { 'Filter.1.Name': 'instance-status.status', 'Filter.1.Value.1': 'ok' })).length, 0);
+  on.cell.isLed = true;
+  assert.equal((await statusOf(on)).map((each) => each.systemStatus.status), ['ok']);
+});
+
 const reading = suite('what belongs to an instance');
 
 reading('is told attribute by attribute', async () => {

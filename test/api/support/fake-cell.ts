@@ -37,6 +37,8 @@ export class FakeCell implements CellPort {
   readonly #boots = new Map<NodeId, BootId>();
   /** When set, every promise of the port rejects with it. */
   failure: ClusterError | null = null;
+  /** Whether it is known to be led. */
+  isLed = true;
   /** What a guest printed, by instance. */
   readonly consoles = new Map<InstanceId, string>();
   /** Every command that came through the port. */
@@ -54,6 +56,10 @@ export class FakeCell implements CellPort {
 
   state(): CellState {
     return this.#state;
+  }
+
+  isStale(): boolean {
+    return !this.isLed;
   }
 
   async fresh(index?: number): Promise<CellState> {

@@ -47,7 +47,7 @@ class Bench {
         return Promise.resolve();
       },
     };
-    this.port = createCellPort({ world: this.world, mesh: this.mesh, log, projection: { state: () => this.cell.state } });
+    this.port = createCellPort({ world: this.world, mesh: this.mesh, log, projection: { state: () => this.cell.state, isStale: () => this.leader === null } });
   }
 
   /** A member that answers intents as told. */
