@@ -131,6 +131,8 @@ function primaryStep(view: VolumeView, resource: ObservedResource): VolumeStep {
 function promotionStep(view: VolumeView, resource: ObservedResource): VolumeStep {
   const { volume, self } = view;
   if (!volume.inSync.includes(self.node)) return { kind: 'alarm', reason: 'this node holds the volume, but its replica is not in sync' };
+  // A disk that could not be read when the resource came up: what it holds is said by its metadata, once it is attached.
+  if (resource.disk === 'Diskless' && resource.peerRole !== 'Primary') return { kind: 'attach' };
   const peer = peerOf(view);
   if (isConnected(resource)) {
     if (isPeerDead(peer)) return { kind: 'disconnectForce', reason: 'its node is fenced, but its kernel is still connected' };
@@ -241,7 +243,7 @@ function secondaryStep(view: VolumeView, resource: ObservedResource): VolumeStep
   if ((resource.connection === null || resource.connection === 'StandAlone') && peer !== undefined && !isPeerDead(peer)) {
     return volume.replicas.length > 1 ? { kind: 'connect' } : settled;
   }
-  if (resource.disk === 'Diskless' && isAdjustSafe(view, resource)) return { kind: 'attach' };
+  if (resource.disk === 'Diskless' && isAdjustSafe(view, resource) && mayComeUp(view)) return { kind: 'attach' };
   const [source] = volume.inSync;
   if (source !== undefined && source !== view.self.node && isForgotten(volume, view.self, resource)) {
     return (view.forgottenForMs ?? 0) < FORGOTTEN_WAIT_MS ? wait('the replica in sync may count this one in') : { kind: 'resync', source };

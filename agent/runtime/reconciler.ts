@@ -286,7 +286,12 @@ export class Reconciler {
         await this.#asReplica(volume, step, 'keep', async () => await replicas.connect(id));
         return WAIT_MS;
       case 'attach':
-        await this.#asReplica(volume, step, 'keep', async () => await replicas.adjust(id));
+        try {
+          await this.#asReplica(volume, step, 'keep', async () => await replicas.adjust(id));
+        } catch (error) {
+          this.#alarm(id, 'the disk of this replica cannot be attached');
+          throw error;
+        }
         return WAIT_MS;
       case 'disconnectForce':
         await replicas.disconnectForce(id);

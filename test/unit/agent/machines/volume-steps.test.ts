@@ -100,7 +100,7 @@ for (const disk of ['UpToDate', 'Consistent'] as const) {
     assert.is(step({ peer: fencedPeer, resource: { ...alone, disk, connection: null }, volume: { inSync: [A] } }).kind, 'promote');
   });
 }
-for (const disk of ['Outdated', 'Inconsistent', 'Diskless', 'Failed', 'DUnknown'] as const) {
+for (const disk of ['Outdated', 'Inconsistent', 'Failed', 'DUnknown'] as const) {
   promotion(`of a lone ${disk} replica is an alarm, never forced`, () =>
     assert.is(step({ peer: fencedPeer, resource: { ...alone, disk, connection: null }, volume: { inSync: [A] } }).kind, 'alarm'));
 }
@@ -113,6 +113,10 @@ promotion('needs to be the holder in this boot', () => {
 promotion('is forced only for a volume that never had content', () => {
   assert.is(step({ volume: { formatted: false, inSync: [A] }, resource: { disk: 'Inconsistent', peerDisk: 'Inconsistent' } }).kind, 'promoteNew');
   assert.is.not(step({ volume: { formatted: true, inSync: [A] }, resource: { disk: 'Inconsistent', peerDisk: 'Inconsistent' } }).kind, 'promoteNew');
+});
+promotion('of a replica without its disk attaches it first, and promotes nothing', () => {
+  assert.is(step({ volume: { inSync: [A] }, resource: { ...alone, disk: 'Diskless' } }).kind, 'attach');
+  assert.is(step({ resource: { disk: 'Diskless' } }).kind, 'attach');
 });
 promotion('is undone when the instance is not to run here', () => {
   assert.is(step({ instance: { phase: 'stopped', desired: 'stopped' }, resource: { role: 'Primary' } }).kind, 'demote');
