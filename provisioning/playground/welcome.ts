@@ -21,7 +21,7 @@ export function environmentText(cell: CellFile, endpoint: string): string {
 /** What is printed. `directory` is where the user stands. */
 export function welcomeText(layout: Layout, endpoint: string, directory: string): string {
   const path = relative(directory, layout.envFile);
-  const env = path.startsWith('..') ? layout.envFile : `./${path}`;
+  const env = shellWord(path.startsWith('..') ? layout.envFile : `./${path}`);
   return `
   Endpoint  ${endpoint}   (EC2 Query and REST; 127.0.0.1 only)
   Image     ${testImage('').id}
@@ -38,4 +38,9 @@ export function welcomeText(layout: Layout, endpoint: string, directory: string)
 
   Ctrl-C ends everything; the next start has it all again.
 `;
+}
+
+/** A path as a shell reads it back, plain where that needs no quotes. */
+function shellWord(path: string): string {
+  return /^[\w./+@-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

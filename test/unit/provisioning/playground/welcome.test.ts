@@ -17,4 +17,8 @@ welcome('names the variables by their whole path when they are elsewhere', () =>
   assert.match(welcomeText(layoutOf('/srv/cell'), 'http://127.0.0.1:8080', '/srv/ves'), /^ {4}\. \/srv\/cell\/playground\.env$/m);
 });
 
+welcome('quotes a directory that a shell would take apart', () => {
+  assert.match(welcomeText(layoutOf("/srv/my cell's"), 'http://127.0.0.1:8080', '/home/me'), "    . '/srv/my cell'\\''s/playground.env'\n");
+});
+
 welcome.run();
