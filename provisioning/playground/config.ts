@@ -37,11 +37,12 @@ export const USAGE = `usage: npm start -- [--nodes N] [--port PORT] [--dir DIREC
   --port PORT        where the coordinator answers, on 127.0.0.1 (default ${PORT_DEFAULT};
                      0: any free port)
   --dir DIRECTORY    where everything is kept (default .ves)
-  --profile PROFILE  how quickly silence counts as death: fast, standard (default)
-                     or soft
+  --profile PROFILE  how quickly silence counts as death: fast, standard
+                     (default) or soft
   --bmc none|all     whether the nodes' power can be switched from outside
                      (default none)
-  --memory GIB       of each simulated machine (default ${MEMORY_GIB_DEFAULT}); its disk grows with it
+  --memory GIB       of each simulated machine (default ${MEMORY_GIB_DEFAULT}); its disk
+                     grows with it
 `;
 
 /** Reads the arguments, or `help`. Throws ClusterError `InvalidArguments` with a sentence. */
