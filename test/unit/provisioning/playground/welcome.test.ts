@@ -18,7 +18,7 @@ welcome('names the variables by their whole path when they are elsewhere', () =>
 });
 
 welcome('quotes a directory that a shell would take apart', () => {
-  assert.match(welcomeText(layoutOf("/srv/my cell's"), 'http://127.0.0.1:8080', '/home/me'), "    . '/srv/my cell'\\''s/playground.env'\n");
+  assert.match(welcomeText(layoutOf("/srv/my cell's"), 'http://127.0.0.1:8080', '/srv/ves'), "    . '/srv/my cell'\\''s/playground.env'\n");
 });
 
 welcome.run();
