@@ -22,6 +22,8 @@ import type { Fencer } from './fencer-ports.ts';
 const PROPOSE_TIMEOUT_MS = 4_000;
 /** Entries that come in a burst are answered by one plan. Short: it is part of every recovery. */
 const GATHER_MS = 5;
+/** Least time between two plans: a busy cell's entries must not make its leader do nothing but plan. */
+const PLAN_SPACING_MS = 50;
 /** How often the leader looks when nothing changes: for what only time decides (rebuilds, back-off, voters). */
 const LOOK_EVERY_MS = 1_000;
 
@@ -40,6 +42,8 @@ export class Healer {
   #memory: PlanMemory = NO_MEMORY;
   #ledTerm: number | null = null;
   #timer: Timer | null = null;
+  #dueAtMs = 0;
+  #plannedAtMs = -Infinity;
   #isPlanning = false;
   #isAgain = false;
   #isChangingVoters = false;
@@ -91,10 +95,14 @@ export class Healer {
       this.#isAgain = true;
       return;
     }
-    // A look that is due sooner stays; the regular one is moved forward.
-    if (this.#timer !== null && delayMs >= LOOK_EVERY_MS) return;
+    const { clock, timers } = this.#options.world;
+    const nowMs = clock.nowMs();
+    const dueAtMs = Math.max(nowMs + delayMs, this.#plannedAtMs + PLAN_SPACING_MS);
+    // A look that is due sooner stays: a stream of entries must not put it off for ever.
+    if (this.#timer !== null && this.#dueAtMs <= dueAtMs) return;
     this.#timer?.cancel();
-    this.#timer = this.#options.world.timers.after(delayMs, () => {
+    this.#dueAtMs = dueAtMs;
+    this.#timer = timers.after(dueAtMs - nowMs, () => {
       this.#timer = null;
       // Failures are logged inside; the next look decides anew.
       void this.#look();
@@ -124,6 +132,7 @@ export class Healer {
       world.log.write({ event: 'planFailed', error: describeError(error) });
     } finally {
       this.#isPlanning = false;
+      this.#plannedAtMs = world.clock.nowMs();
     }
     this.#kick(this.#isAgain ? GATHER_MS : LOOK_EVERY_MS);
   }

@@ -32,11 +32,11 @@ export const PROGRAMS = {
 const NIC = join(import.meta.dirname, 'nic.ts');
 
 /**
- * What keeps an agent small: a young generation of 1 MiB, which costs it some more short collections (107 MB
+ * What keeps an agent small: a young generation of 2 MiB, which costs it some more short collections (107 MB
  * instead of 130, measured), and one arena of glibc's malloc. Other options of V8 for small heaps change what the compile cache is keyed by:
  * the process then strips its types itself, and is larger than before.
  */
-const SMALL_HEAP = ['--max-semi-space-size=1'] as const;
+const SMALL_HEAP = ['--max-semi-space-size=2'] as const;
 const SMALL_MALLOC = { MALLOC_ARENA_MAX: '1' } as const;
 
 /** How long a process may take to end when it is asked to. */

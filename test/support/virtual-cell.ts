@@ -518,6 +518,11 @@ export class VirtualCell {
     this.#disk(node).store.writeMs = writeMs;
   }
 
+  /** Proposes and waits for nothing. */
+  post(command: Command): void {
+    this.#coordinator.propose(command, { timeoutMs: 10_000 }).catch(() => undefined);
+  }
+
   async propose(command: Command): Promise<Proposed> {
     return await this.finish(this.#coordinator.propose(command, { timeoutMs: 10_000, appliedHere: true }));
   }

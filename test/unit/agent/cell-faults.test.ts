@@ -40,6 +40,22 @@ async function elsewhere(cell: VirtualCell, id: InstanceId, than: NodeId, limitM
 
 const faults = suite('a cell');
 
+faults('heals while its users never stop asking', async () => {
+  await withInstance({ nodes: 3 }, async (cell, id, holder) => {
+    let isOver = false;
+    const ask = (): void => {
+      if (isOver) return;
+      cell.post({ kind: 'setTags', instances: [id], set: { asked: 'again' }, remove: [] });
+      cell.world.timers.after(3, ask);
+    };
+    ask();
+    cell.room.powerOff(holder);
+    const tookMs = await elsewhere(cell, id, holder, 20_000);
+    isOver = true;
+    assert.ok(tookMs < 15_000, `took ${tookMs} ms`);
+  });
+});
+
 faults('keeps an instance running when its agent dies, and the new agent adopts it', async () => {
   await withInstance({ nodes: 3 }, async (cell, id, holder) => {
     const before = cell.instance(id);
