@@ -79,7 +79,7 @@ async function runInstances({ world, mesh, log }: CellPortOptions, intent: RunIn
         return isUncertain && answer.kind !== 'created' ? ((await findEarlier(log, intent, deadlineAtMs - world.clock.nowMs())) ?? answer) : answer;
       } catch (error) {
         if (!(error instanceof ClusterError) || !error.retryable) throw error;
-        if (error.code !== 'NotLeader') isUncertain = true;
+        if (error.code !== 'NotLeader' && error.code !== 'LeaderBusy') isUncertain = true;
         lastError = error;
       }
     }

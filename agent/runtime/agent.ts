@@ -13,6 +13,7 @@ import type { Member, Mesh } from '../../shared/wire/mesh.ts';
 import type { Datagrams, NodeWorld } from '../../shared/world.ts';
 import type { ObservedResource, Self } from '../machines/observed.ts';
 import { Boot } from './boot.ts';
+import { BusyWatch } from './busy-watch.ts';
 import { FencePeer } from './fence-peer.ts';
 import type { Fencer } from './fencer-ports.ts';
 import { startFencer } from './fencer.ts';
@@ -88,7 +89,9 @@ export function startAgent(ports: AgentPorts): Agent {
   });
   const health = new Health({ self, world, mesh, log: ledger, host: ports.host, observed: () => reconciler.observed() });
   const healer = new Healer({ world, log: ledger, fencer, mesh, health: () => health.known() });
+  const busy = new BusyWatch(world);
   serveIntake({
+    busy,
     mesh, log: ledger, domains: ports.domains, resources: () => currentResources(ports.replicas), hints: () => healer.placementHints(), healerView: () => healer.view(),
   });
   const boot = new Boot({
@@ -103,6 +106,7 @@ export function startAgent(ports: AgentPorts): Agent {
     reconciler, fencer, keeper,
     stop: async () => {
       boot.stop();
+      busy.stop();
       reconciler.stop();
       healer.stop();
       health.stop();

@@ -15,6 +15,7 @@ import type { Mesh } from '../../shared/wire/mesh.ts';
 import type { ObservedResource } from '../machines/observed.ts';
 import { placeNew } from '../machines/placement.ts';
 import type { PlacementHints } from '../machines/placement.ts';
+import type { BusyWatch } from './busy-watch.ts';
 import type { DomainPort } from './ports.ts';
 
 const PROPOSE_TIMEOUT_MS = 5_000;
@@ -34,6 +35,7 @@ export interface IntakeOptions {
   readonly domains: DomainPort;
   readonly resources: () => ReadonlyMap<string, ObservedResource>;
   readonly hints: () => PlacementHints;
+  readonly busy: BusyWatch;
   /** What the leader's healer knows beside the ledger, for people. */
   readonly healerView: () => unknown;
 }
@@ -64,6 +66,8 @@ async function answerIntent(options: IntakeOptions, from: MemberId, body: unknow
   if (parsed.kind === 'invalid') throw invalid(parsed.message);
   const { role, leader } = log.status();
   if (role !== 'leader') throw new ClusterError('NotLeader', leader === null ? 'no leader is known here' : `the leader is ${leader}`, { retryable: true });
+  // Leases come first: who asks is asked to wait.
+  if (options.busy.isBusy()) throw new ClusterError('LeaderBusy', 'the leader is behind with its work', { retryable: true });
   return await runInstances(options, parsed.value);
 }
 
