@@ -18,7 +18,7 @@ export type InstanceStep =
   | { readonly kind: 'reportStarted' }
   | { readonly kind: 'shutdownDomain' }
   | { readonly kind: 'destroyDomain'; readonly reason: string }
-  | { readonly kind: 'reportStopped'; readonly cause: 'asked' | 'guestStopped' | 'domainLost'; readonly detail: string }
+  | { readonly kind: 'reportStopped'; readonly cause: 'asked' | 'guestStopped' | 'domainLost' | 'startFailed'; readonly detail: string }
   /** A domain that must not be here and does not go away: the node resets itself. */
   | { readonly kind: 'resetNode'; readonly reason: string }
   | { readonly kind: 'wait'; readonly reason: string }
@@ -30,6 +30,8 @@ export interface InstanceView {
   readonly instance: InstanceRecord;
   readonly self: Self;
   readonly observed: Observed;
+  /** How long this generation has waited here to be started, ms; null or absent: it does not. */
+  readonly startingForMs?: number | null;
   /** Since when this node has tried to stop the domain, ms ago; null: not begun. */
   readonly stoppingForMs: number | null;
   /** How the last domain of this generation ended, as far as this agent saw it. */
@@ -38,6 +40,11 @@ export interface InstanceView {
   readonly destroyingForMs: number | null;
 }
 
+/**
+ * How long a start may wait for its volumes before it is given back (SAFETY.md 5.2, TIMEOUT). While it waits, the other replica
+ * may not come up (volume-steps.ts, mayComeUp), and may be what it waits for.
+ */
+export const START_WAIT_MS = 60_000;
 /** How long a guest may take to shut down by itself (SAFETY.md 5.2). */
 export const SHUTDOWN_WAIT_MS = 60_000;
 /**
@@ -80,7 +87,8 @@ export function nextInstanceStep(view: InstanceView): InstanceStep {
 function startingStep(view: InstanceView, domain: ObservedDomain | undefined): InstanceStep {
   const { instance } = view;
   if (instance.desired !== 'running') return stoppingStep(view, domain);
-  if (domain === undefined) return areVolumesReady(view) ? { kind: 'createDomain' } : wait('its volumes are not ready');
+  if (domain === undefined && areVolumesReady(view)) return { kind: 'createDomain' };
+  if (domain === undefined) return (view.startingForMs ?? 0) < START_WAIT_MS ? wait('its volumes are not ready') : afterDomain(view, 'startFailed', 'its volumes could not be used in time');
   switch (domain.state) {
     case 'running':
       return { kind: 'reportStarted' };
@@ -122,7 +130,7 @@ function stoppingStep(view: InstanceView, domain: ObservedDomain | undefined): I
 }
 
 /** The stop is only reported once no volume of it is primary here: the report is another node's permission to start. */
-function afterDomain(view: InstanceView, cause: 'asked' | 'guestStopped' | 'domainLost', detail: string): InstanceStep {
+function afterDomain(view: InstanceView, cause: 'asked' | 'guestStopped' | 'domainLost' | 'startFailed', detail: string): InstanceStep {
   const isReleased = view.instance.volumes.every((volume) => view.observed.resources.get(volume)?.role !== 'Primary');
   return isReleased ? { kind: 'reportStopped', cause, detail } : wait('its volumes are being demoted');
 }

@@ -69,6 +69,7 @@ export class Reconciler {
   readonly #configs = new Map<VolumeId, string>();
   readonly #promotingSince: Since<VolumeId> = new Map();
   readonly #forgottenSince: Since<VolumeId> = new Map();
+  readonly #startingSince = new Map<InstanceId, { readonly generation: number; readonly atMs: number }>();
   readonly #stoppingSince: Since<InstanceId> = new Map();
   readonly #destroyingSince: Since<InstanceId> = new Map();
   readonly #endedAs = new Map<InstanceId, 'shutdown' | 'crashed'>();
@@ -389,11 +390,24 @@ export class Reconciler {
     if (instance === undefined) return 'later';
     const step = nextInstanceStep({
       state, instance, self, observed: this.observed(),
+      startingForMs: this.#startingForMs(instance),
       stoppingForMs: ageOf(this.#stoppingSince.get(id), world.clock.nowMs()),
       destroyingForMs: ageOf(this.#destroyingSince.get(id), world.clock.nowMs()),
       endedAs: this.#endedAs.get(id) ?? null,
     });
     return await this.#takeInstanceStep(instance, step);
+  }
+
+  #startingForMs({ id, generation, phase }: InstanceRecord): number | null {
+    const nowMs = this.#options.world.clock.nowMs();
+    if (phase !== 'starting') {
+      this.#startingSince.delete(id);
+      return null;
+    }
+    const known = this.#startingSince.get(id);
+    if (known?.generation === generation) return nowMs - known.atMs;
+    this.#startingSince.set(id, { generation, atMs: nowMs });
+    return 0;
   }
 
   async #takeInstanceStep(instance: InstanceRecord, step: InstanceStep): Promise<Verdict> {

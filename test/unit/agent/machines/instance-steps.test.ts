@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DESTROY_WAIT_MS, nextInstanceStep, SHUTDOWN_WAIT_MS } from '../../../../agent/machines/instance-steps.ts';
+import { DESTROY_WAIT_MS, nextInstanceStep, SHUTDOWN_WAIT_MS, START_WAIT_MS } from '../../../../agent/machines/instance-steps.ts';
 import type { InstanceStep } from '../../../../agent/machines/instance-steps.ts';
 import type { ObservedResource } from '../../../../agent/machines/observed.ts';
 import type { ObservedDomain } from '../../../../shared/model/domain.ts';
@@ -21,6 +21,7 @@ interface Case {
   readonly volume?: Partial<VolumeRecord>;
   readonly resource?: Partial<ObservedResource>;
   readonly domain?: Partial<ObservedDomain>;
+  readonly startingForMs?: number;
   readonly stoppingForMs?: number;
   readonly destroyingForMs?: number;
   readonly endedAs?: 'shutdown' | 'crashed';
@@ -42,7 +43,7 @@ function step(given: Case): InstanceStep {
       replicas: new Map(), configs: new Map(), resources: new Map([[vol, resource]]),
       domains: new Map(given.domain === undefined ? [] : [[id, { instance: id, domainId: 7, state: 'running', generation: 3, bootId: boot, ...given.domain }]]),
     },
-    stoppingForMs: given.stoppingForMs ?? null, destroyingForMs: given.destroyingForMs ?? null, endedAs: given.endedAs ?? null,
+    startingForMs: given.startingForMs ?? null, stoppingForMs: given.stoppingForMs ?? null, destroyingForMs: given.destroyingForMs ?? null, endedAs: given.endedAs ?? null,
   });
 }
 
@@ -60,6 +61,13 @@ starting('is unpaused after it was created, and reported after that', () => {
 });
 starting('is not touched while Xen builds it', () => assert.is(step({ domain: { state: 'building' } }).kind, 'wait'));
 starting('is stopped instead when its owner changed his mind', () => assert.is(step({ instance: { desired: 'stopped' }, domain: {} }).kind, 'shutdownDomain'));
+starting('is given back when its volumes cannot be used in time, and never while one is primary here', () => {
+  const given = { resource: { role: 'Secondary', disk: 'Outdated' } } as const;
+  assert.is(step({ ...given, startingForMs: START_WAIT_MS - 1 }).kind, 'wait');
+  const back = step({ ...given, startingForMs: START_WAIT_MS });
+  assert.is(back.kind === 'reportStopped' ? back.cause : back.kind, 'startFailed');
+  assert.is(step({ resource: { suspended: ['fencing'] }, startingForMs: START_WAIT_MS }).kind, 'wait');
+});
 starting.run();
 
 const running = suite('a running instance');
