@@ -25,6 +25,7 @@ import { connectLines } from '../shared/net/lines.ts';
 import { createSealer } from '../shared/net/lease-seal.ts';
 import { createMesh } from '../shared/net/mesh.ts';
 import { openProcessLog } from '../shared/process/process-log.ts';
+import { staySmall } from '../shared/process/stay-small.ts';
 import type { ProcessLog } from '../shared/process/process-log.ts';
 import { chance, clock, timers } from '../shared/process/process-world.ts';
 import { openGenerationStore } from '../shared/store/generation-store.ts';
@@ -58,6 +59,7 @@ async function main(): Promise<void> {
   process.on('uncaughtException', (error) => fail(log, error));
   process.on('unhandledRejection', (error) => fail(log, error));
   const agent = await start(config, log);
+  staySmall(timers);
   const stop = (): void => {
     setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
     // An orderly end leaves domains, replicas and the lease as they are: only this process goes.
