@@ -10,7 +10,7 @@ export interface Figure {
   readonly value: number;
   /** `ms`, `/s`, `MiB`, `MB` (1e6 bytes), `%` ... */
   readonly unit: string;
-  /** What issue 2 asks for; null: it stands there to explain another. */
+  /** What is asked for; null: it stands there to explain another. */
   readonly target: { readonly atMost: number } | { readonly atLeast: number } | null;
 }
 
