@@ -96,7 +96,7 @@ async function start(config: AgentConfig, log: ProcessLog): Promise<Agent> {
   const replicas = createReplicas({ drbd, lvm, images: new Images(machine.runner, config.imageDirectory), files: world.files });
   drbd.start();
   return startAgent({
-    self, world, wallMs: () => Date.now(), ledger, storeUuid: store.storeUuid, mesh, seeds, generations, replicas, domains: xen,
+    self, world, wallMs: () => Date.parse(world.clock.wallTime()), ledger, storeUuid: store.storeUuid, mesh, seeds, generations, replicas, domains: xen,
     datagrams: await openDatagrams(leaseAddress),
     sealer: createSealer({ cell: initial.cell, self: node, privateKey: leaseKey.privateKey, peers: () => leaseKeysOf(ledger.state()) }),
     connectKeeper: async () => await connectLines(config.keeperSocket, { timers, timeoutMs: KEEPER_CONNECT_TIMEOUT_MS }),

@@ -95,13 +95,13 @@ planning('lets the standby take over when a new leader knows nothing of earlier'
   assert.is(target(new Leader(cell).plan()[0]), nodeIdOf(2));
 });
 
-/** Every node lost its power; both announced their boots, node 2 is ready first. */
+/** Every node lost its power; node 2 is up again first, node 1 has only just announced its boot. */
 function coldStart(): Leader {
   const cell = runningCell();
   const leader = new Leader(cell);
   leader.wait(SECOND_MS);
-  cell.boot(1, 2);
   cell.boot(2, 2);
+  cell.boot(1, 2);
   leader.wait(SECOND_MS);
   cell.run({ kind: 'readyNode', actor: actorOf(2, 2) });
   return leader;
