@@ -109,8 +109,9 @@ export class Keeper {
   #received(bytes: Uint8Array): void {
     const opened = this.#sealer.open(bytes);
     const grant = opened === null ? null : decodeLease(opened.bytes);
-    if (opened === null || grant?.kind !== 'grant' || grant.leader !== opened.from) return;
-    const { nonce, leader, status } = grant;
+    if (opened === null || grant?.kind !== 'grant') return;
+    const leader = opened.from;
+    const { nonce, status } = grant;
     this.#feed(status === 'granted' ? { kind: 'granted', nonce, leader } : { kind: 'refused', nonce, leader, reason: status });
   }
 

@@ -9,7 +9,7 @@
  * after the renewal arrived* was answered. So nobody else led when it arrived, and a leader that was replaced without
  * knowing it grants nothing. One round is in flight at a time; what arrives meanwhile waits for the next one.
  */
-import type { BootId, MemberId, NodeId } from '../../shared/ids.ts';
+import type { BootId, NodeId } from '../../shared/ids.ts';
 import type { Step } from '../../shared/machine.ts';
 import { fenceWaitOf } from '../../shared/model/cell.ts';
 import type { CellState } from '../../shared/model/cell.ts';
@@ -44,7 +44,6 @@ export interface Waiting {
 }
 
 export interface GrantorState {
-  readonly self: MemberId;
   /** The term that this member leads in, null when it does not lead. */
   readonly term: number | null;
   readonly heard: Table<NodeId, HeardNode>;
@@ -73,8 +72,8 @@ export type GrantorEffect =
   /** Two boots renew in one node's name, in turn: a cloned identity (SAFETY.md 5.5). Both are refused. */
   | { readonly kind: 'reportTwoBoots'; readonly node: NodeId; readonly bootIds: readonly BootId[] };
 
-export function startGrantor(self: MemberId): GrantorState {
-  return { self, term: null, heard: Table.empty(), waiting: Table.empty(), round: null, rounds: 0, roundBeganAtMs: -Infinity };
+export function startGrantor(): GrantorState {
+  return { term: null, heard: Table.empty(), waiting: Table.empty(), round: null, rounds: 0, roundBeganAtMs: -Infinity };
 }
 
 /** What the rules say of a renewal now. `isDisputed`: two boots use the node's name. */
@@ -146,7 +145,7 @@ function enqueue(state: GrantorState, one: Waiting, term: number, rules: GrantRu
   const isCurrent = rules.cell.nodes.get(renewal.node)?.bootId === renewal.bootId;
   const effects: GrantorEffect[] = [];
   if (isCurrent) effects.push({ kind: 'renewalHeard', node: renewal.node, bootId: renewal.bootId, counted: verdict.kind === 'grant' });
-  if (verdict.kind === 'refuse') effects.push(answer(state, renewal, address, term, verdict.reason, rules));
+  if (verdict.kind === 'refuse') effects.push(answer(renewal, address, term, verdict.reason, rules));
   const waiting = verdict.kind === 'grant' ? state.waiting.set(renewal.node, one) : state.waiting;
   return { state: { ...state, waiting }, effects };
 }
@@ -166,8 +165,8 @@ function onRoundEnded(before: GrantorState, number: number, confirmed: boolean, 
   for (const { renewal, address, arrivedAtMs } of confirmed ? round.renewals : []) {
     // Again, because the node's fate may have been decided while the round was under way (S10).
     const verdict = judgeRenewal(renewal, isDisputed(before, renewal.node, arrivedAtMs), rules);
-    if (verdict.kind === 'grant') effects.push(answer(before, renewal, address, term, 'granted', rules));
-    if (verdict.kind === 'refuse') effects.push(answer(before, renewal, address, term, verdict.reason, rules));
+    if (verdict.kind === 'grant') effects.push(answer(renewal, address, term, 'granted', rules));
+    if (verdict.kind === 'refuse') effects.push(answer(renewal, address, term, verdict.reason, rules));
   }
   const next = beginRound({ ...before, round: null }, atMs, rules);
   return { state: next.state, effects: [...effects, ...next.effects] };
@@ -188,9 +187,9 @@ function onLeads(before: GrantorState, term: number | null, atMs: number, rules:
   return { state: begun.state, effects: [...effects, ...begun.effects] };
 }
 
-function answer(state: GrantorState, renewal: Renewal, address: string, term: number, status: Grant['status'], rules: GrantRules): GrantorEffect {
+function answer(renewal: Renewal, address: string, term: number, status: Grant['status'], rules: GrantRules): GrantorEffect {
   const constants = constantsHash(TIMING_PROFILES[rules.cell.parameters.profile]);
-  const grant: Grant = { kind: 'grant', nonce: renewal.nonce, term, leader: state.self, status, constants };
+  const grant: Grant = { kind: 'grant', nonce: renewal.nonce, term, status, constants };
   return { kind: 'answer', to: renewal.node, address, grant };
 }
 

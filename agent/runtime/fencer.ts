@@ -19,8 +19,8 @@ const NOBODY = new Set<never>();
 
 /** Starts to listen, and serves probes. */
 export function startFencer(ports: FencerPorts): Fencer {
-  const { world, log, datagrams, sealer, self } = ports;
-  let grantor = startGrantor(self);
+  const { world, log, datagrams, sealer } = ports;
+  let grantor = startGrantor();
   let watches: Watches | null = null;
   let knownNodes = log.state().nodes;
   /** What must be applied here before a grant: everything that was committed when this term's first round was confirmed. */

@@ -5,7 +5,7 @@
  *     byte 1     length of the sender's id
  *     ...        the sender's id
  *     ...        the payload
- *     last 32    HMAC-SHA256 over all before it
+ *     last 16    HMAC-SHA256 over all before it, its first half (RFC 4868: HMAC-SHA-256-128)
  *
  * The key is pairwise (X25519, then HKDF-SHA256) and bound to the cell and to who sends to whom, so a datagram is worth
  * nothing in another cell, to another receiver, or sent back. Leases are no secret; what must not be possible is to
@@ -13,14 +13,15 @@
  *
  * No library beside Node.js: the keeper is a tiny process and imports this.
  */
-import { createHmac, diffieHellman, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, diffieHellman, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { CellId, MemberId } from '../ids.ts';
 import { parseLeasePublicKey } from './lease-key.ts';
 
 /** Version of sealed datagrams; others are silently dropped. */
-const SEAL_VERSION = 1;
-const TAG_BYTES = 32;
+const SEAL_VERSION = 2;
+const KEY_BYTES = 32;
+const TAG_BYTES = 16;
 /** Ids are at most 31 characters of ASCII (ids.ts). */
 const ID_BYTES_MAX = 31;
 /** What a seal adds to a payload at most, bytes. */
@@ -45,8 +46,8 @@ export interface Sealer {
 }
 
 interface Keys {
-  readonly sendKey: Uint8Array;
-  readonly receiveKey: Uint8Array;
+  readonly sendKey: KeyObject;
+  readonly receiveKey: KeyObject;
 }
 
 interface Pair {
@@ -60,8 +61,9 @@ export function createSealer(options: SealerOptions): Sealer {
   /** With the public key that they were agreed with; no keys when that one is unusable. Never more than peers. */
   const pairs = new Map<MemberId, Pair>();
 
-  function derive(secret: Buffer, from: MemberId, to: MemberId): Uint8Array {
-    return new Uint8Array(hkdfSync('sha256', secret, 'ves lease 1', `${cell}|${from}|${to}`, TAG_BYTES));
+  function derive(secret: Buffer, from: MemberId, to: MemberId): KeyObject {
+    // A key object, because HMAC with bare bytes makes one each time: 20 microseconds instead of 3 (measured, Node 24).
+    return createSecretKey(new Uint8Array(hkdfSync('sha256', secret, 'ves lease 1', `${cell}|${from}|${to}`, KEY_BYTES)));
   }
 
   function agree(other: MemberId, publicKey: string): Keys | null {
@@ -87,7 +89,7 @@ export function createSealer(options: SealerOptions): Sealer {
     return keys;
   }
 
-  const tag = (key: Uint8Array, bytes: Uint8Array): Buffer => createHmac('sha256', key).update(bytes).digest();
+  const tag = (key: KeyObject, bytes: Uint8Array): Buffer => createHmac('sha256', key).update(bytes).digest().subarray(0, TAG_BYTES);
 
   return {
     seal(to, bytes) {

@@ -6,17 +6,18 @@
  * (see {@link Sealer}), so what is decoded here was written by the member that it is said to come from.
  *
  *     renewal  'L' version 1 constants:u32 cluster:16 boot:16 nonce:12 node:text cell:text
- *     grant    'L' version 2 status:u8 constants:u32 term:u48 nonce:12 leader:text
+ *     grant    'L' version 2 status:u8 constants:u32 term:u48 nonce:12
  *
- * Numbers are big-endian; a text is one byte of length and ASCII.
+ * Numbers are big-endian; a text is one byte of length and ASCII. A grant names no leader: its seal does. A leader sends
+ * one to each node of the cell twice a second, so every byte of it counts.
  */
-import { parseBootId, parseCellId, parseMemberId, parseNodeId } from '../ids.ts';
+import { parseBootId, parseCellId, parseNodeId } from '../ids.ts';
 import type { BootId, CellId, MemberId, NodeId } from '../ids.ts';
 import { CLOCK_RATE_ERROR } from '../model/timing.ts';
 import type { TimingProfile } from '../model/timing.ts';
 
 /** Version of both datagrams. Another version is not understood, hence not answered. */
-const LEASE_VERSION = 1;
+const LEASE_VERSION = 2;
 
 /** No datagram is longer, before sealing. */
 export const LEASE_BYTES_MAX = 200;
@@ -38,12 +39,11 @@ export interface Renewal {
 /** Why a renewal is refused. Only `fenced` is final for a boot. */
 export type LeaseRefusal = 'fenced' | 'notAdmitted' | 'wrongProfile' | 'wrongCluster';
 
-/** The leader's answer. `granted` lasts from the moment the renewal with this nonce was *sent*. */
+/** The answer of the leader, which is who sealed it. `granted` lasts from the moment the renewal with this nonce was *sent*. */
 export interface Grant {
   readonly kind: 'grant';
   readonly nonce: string;
   readonly term: number;
-  readonly leader: MemberId;
   readonly status: 'granted' | LeaseRefusal;
   /** {@link constantsHash} of the profile that the ledger holds. */
   readonly constants: number;
@@ -79,14 +79,20 @@ export function sequenceOf(nonce: string): number {
 
 /** 32 bits that differ when any figure of a profile differs (FNV-1a): both ends of a lease must do the same arithmetic. */
 export function constantsHash(profile: TimingProfile): number {
+  const known = HASHES.get(profile);
+  if (known !== undefined) return known;
   const figures = [
     profile.renewIntervalMs, profile.petWindowMs, profile.watchdogMs, profile.watchdogLatencyMs, profile.marginMs,
     profile.fenceWaitMs, CLOCK_RATE_ERROR,
   ];
   let hash = 0x811c9dc5;
   for (const unit of `${profile.name} ${figures.join(' ')}`) hash = Math.imul(hash ^ unit.charCodeAt(0), 0x01000193);
+  HASHES.set(profile, hash >>> 0);
   return hash >>> 0;
 }
+
+/** Asked for at each renewal; a profile never changes in place. */
+const HASHES = new WeakMap<TimingProfile, number>();
 
 export function encodeRenewal(renewal: Renewal): Uint8Array {
   const writer = new Writer(RENEWAL);
@@ -105,7 +111,6 @@ export function encodeGrant(grant: Grant): Uint8Array {
   writer.number(grant.constants, 4);
   writer.number(grant.term, 6);
   writer.hex(grant.nonce);
-  writer.text(grant.leader);
   return writer.finish();
 }
 
@@ -141,9 +146,8 @@ function decodeGrant(reader: Reader): Grant | null {
   const constants = reader.number(4);
   const term = reader.number(6);
   const nonce = reader.hex(NONCE_BYTES);
-  const leader = reader.text();
   if (!reader.isWhole() || status === undefined) return null;
-  return { kind: 'grant', nonce, term, leader: parseMemberId(leader), status, constants };
+  return { kind: 'grant', nonce, term, status, constants };
 }
 
 /** Appends fields to one datagram. */

@@ -69,7 +69,7 @@ class Bench {
       if (renewal?.kind !== 'renewal') return;
       this.renewals += 1;
       if (this.status === 'silent') return;
-      const sealed = sealer.seal(node, encodeGrant({ kind: 'grant', nonce: renewal.nonce, term: 3, leader, status: this.status, constants: renewal.constants }));
+      const sealed = sealer.seal(node, encodeGrant({ kind: 'grant', nonce: renewal.nonce, term: 3, status: this.status, constants: renewal.constants }));
       if (sealed !== null) this.#leader?.send(from, sealed);
     });
     writeFileSync(join(this.directory, 'lease.key'), `${Buffer.from(nodeSecret).toString('base64')}\n`);

@@ -35,7 +35,7 @@ const renewal = (atMs: number, change: Partial<Renewal> = {}): Renewal => ({
 
 /** A grantor in a test. */
 class Granting {
-  state: GrantorState = startGrantor(self);
+  state: GrantorState = startGrantor();
   rules = rulesFor();
 
   feed(event: GrantorEvent): readonly GrantorEffect[] {
@@ -68,7 +68,7 @@ grantor('grants after a confirmed round, and names the nonce, the term and itsel
   it.lead(0);
   assert.equal(rounds(it.arrive(1_000)), [1]);
   const [effect] = it.end(1_020, 1);
-  assert.equal(effect, { kind: 'answer', to: node, address: 'here:1', grant: { kind: 'grant', nonce: renewal(1_000).nonce, term: 5, leader: self, status: 'granted', constants: constantsHash(standard) } });
+  assert.equal(effect, { kind: 'answer', to: node, address: 'here:1', grant: { kind: 'grant', nonce: renewal(1_000).nonce, term: 5, status: 'granted', constants: constantsHash(standard) } });
 });
 
 grantor('lets a renewal that arrives during a round wait for the next one', () => {
