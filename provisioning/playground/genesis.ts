@@ -62,8 +62,7 @@ export function genesisState(cell: CellFile, image: ImageRecord, coordinatorStor
     { kind: 'admitCoordinator', coordinator: { id: by, peerId: cell.coordinator.peerId, meshAddress: meshAddress(cell.coordinator), storeUuid: coordinatorStore } },
     { kind: 'registerImage', image },
   ];
-  // In a fleet as small as this one, a fifth of the nodes is none: its owner pulls plugs again and again, on purpose.
-  const parameters = { ...DEFAULT_PARAMETERS, profile: cell.profile, powerFenceShare: 100 };
+  const parameters = { ...DEFAULT_PARAMETERS, profile: cell.profile };
   let state = emptyCell(parseCellId(cell.cell), cell.clusterUuid, parameters);
   for (const command of commands) state = mustApply(state, command, by, at);
   return state;

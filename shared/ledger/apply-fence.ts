@@ -1,13 +1,13 @@
 /**
  * When is a boot of a node dead for the ledger? The intent that forbids it any renewal, and the proof that it is over.
  */
-import { OBSERVATIONS_MAX, POWER_FENCE_WINDOW_MS } from '../model/limits.ts';
-import type { CellState } from '../model/cell.ts';
+import { OBSERVATIONS_MAX } from '../model/limits.ts';
 import { fenceWaitOf } from '../model/cell.ts';
 import type { FenceProof, NodeRecord } from '../model/node.ts';
 import { APPLIED, rejected } from './change.ts';
 import type { Change, CommandOf } from './change.ts';
 import type { ApplyResult } from './commands.ts';
+import { recentPowerFences, refusePowerFence } from './power-limit.ts';
 import { releaseHeld } from './release.ts';
 
 /** The leader decided to fence: no renewal and no right for that boot from here on (S10). */
@@ -26,24 +26,17 @@ export function intendFence(change: Change, command: CommandOf<'intendFence'>): 
   return APPLIED;
 }
 
-/** The rate limit of power fencing: a confused leader may not switch the cell off node by node (SAFETY.md 7). */
+/** The rate limit of power fencing: a confused leader may not switch the cell off node by node (power-limit.ts). */
 function countPowerFence(change: Change, node: NodeRecord, command: CommandOf<'intendFence'>): ApplyResult | null {
   const { parameters, powerFences } = change.state;
   if (!parameters.powerFencing) return rejected('wrongState', 'power fencing is off in this cell');
   if (node.power.kind === 'none') return rejected('invalidParameter', `nothing reaches the power of ${node.id}`);
   if (powerFences.some((fence) => fence.node === node.id && fence.bootId === command.bootId)) return null;
-  const recent = powerFences.filter((fence) => Math.abs(command.atMs - fence.atMs) <= POWER_FENCE_WINDOW_MS);
-  const most = powerFencesMax(change.state);
-  if (recent.length >= most) return rejected('rateLimited', `${recent.length} power fences in ten minutes; at most ${most} are allowed`);
+  const refusal = refusePowerFence(change.state, node.id, command.atMs);
+  if (refusal !== null) return rejected('rateLimited', refusal);
+  const recent = recentPowerFences(change.state, command.atMs);
   change.set({ powerFences: [...recent, { node: node.id, bootId: command.bootId, index: change.entry.index, atMs: command.atMs }] });
   return null;
-}
-
-/** How many nodes may be power-fenced within ten minutes: the parameter's share of those that booted, at least one. */
-function powerFencesMax(state: CellState): number {
-  let members = 0;
-  for (const node of state.nodes.values()) if (node.phase !== 'removed' && node.phase !== 'admitted') members += 1;
-  return Math.max(1, Math.floor(state.parameters.powerFenceShare * members));
 }
 
 /** The boot is dead, with the evidence. What it held is released (SAFETY.md 5.1, 5.2). */

@@ -78,7 +78,7 @@ export const image = v.strictObject({
 });
 
 export const parameters = {
-  profile, rebuildAfterMs: count, powerFencing: v.boolean(), powerFenceShare: v.pipe(v.number(), v.minValue(0), v.maxValue(100)),
+  profile, rebuildAfterMs: count, powerFencing: v.boolean(), powerFenceShare: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
   reserveStandby: v.boolean(), forgetTerminatedAfterMs: count,
 };
 

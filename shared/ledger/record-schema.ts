@@ -6,7 +6,7 @@ import type { CellParameters, CellState, TokenRecord } from '../model/cell.ts';
 import type { ImageRecord } from '../model/image.ts';
 import type { InstanceRecord } from '../model/instance.ts';
 import {
-  COORDINATORS_MAX, IMAGES_MAX, INSTANCES_MAX, INSTANCES_PER_REQUEST_MAX, NODES_MAX, OBSERVATIONS_MAX, USER_DATA_LENGTH_MAX,
+  COORDINATORS_MAX, IMAGES_MAX, INSTANCES_MAX, INSTANCES_PER_REQUEST_MAX, NODES_MAX, OBSERVATIONS_MAX, POWER_FENCES_PER_NODE_MAX, USER_DATA_LENGTH_MAX,
 } from '../model/limits.ts';
 import { MOVES_KEPT } from '../model/instance.ts';
 import { PAST_BOOTS_KEPT } from '../model/node.ts';
@@ -74,7 +74,8 @@ export const SNAPSHOT_VERSION = 1;
 export const snapshot = v.strictObject({
   version: v.literal(SNAPSHOT_VERSION),
   cell: field.cellId, clusterUuid: field.uuid, epoch: field.positive,
-  parameters: v.strictObject(field.parameters),
+  // A cell that was founded when shares went above 1 stays readable; the limit itself takes such a share as 1.
+  parameters: v.strictObject({ ...field.parameters, powerFenceShare: v.pipe(v.number(), v.minValue(0)) }),
   nodes: entries(field.nodeId, node, NODES_MAX),
   coordinators: entries(field.memberId, coordinator, COORDINATORS_MAX),
   images: entries(field.imageId, field.image, IMAGES_MAX),
@@ -82,7 +83,7 @@ export const snapshot = v.strictObject({
   volumes: entries(field.volumeId, volume, VOLUMES_MAX),
   tokens: entries(field.text(200), token, INSTANCES_MAX),
   nextMinor: field.positive, nextAddress: field.positive,
-  powerFences: field.listOf(v.strictObject({ node: field.nodeId, bootId: field.bootId, index, atMs: field.milliseconds }), NODES_MAX),
+  powerFences: field.listOf(v.strictObject({ node: field.nodeId, bootId: field.bootId, index, atMs: field.milliseconds }), NODES_MAX * POWER_FENCES_PER_NODE_MAX),
 });
 
 /** The compiler's proof that schemas and records say the same: a field added to one and not to the other stops here. */

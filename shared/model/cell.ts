@@ -20,8 +20,8 @@ export interface CellParameters {
   /** Whether the leader switches a suspect node's power off, where it can. */
   readonly powerFencing: boolean;
   /**
-   * How many power fences may happen within ten minutes, as a share of the nodes (at least one may). Up to 1 on real nodes;
-   * above that where people switch nodes off for practice, as in the playground.
+   * How many nodes may be missing because they were switched off within ten minutes and did not come back well, as a share of the nodes, 0 to 1
+   * (at least one may): shared/ledger/power-limit.ts.
    */
   readonly powerFenceShare: number;
   /** Whether an instance needs a standby with memory reserved to be placed on more than one node. */
@@ -68,7 +68,7 @@ export interface CellState {
   /** Next DRBD minor to try, and next address of the instances' network. They count on past the last number: modulo. */
   readonly nextMinor: number;
   readonly nextAddress: number;
-  /** Ledger indexes of the power fences of the last ten minutes, newest last, for the rate limit (with the wall time the leader gave). */
+  /** The power fences of ten minutes up to the newest, newest last, for the rate limit (with the wall time the leader gave). */
   readonly powerFences: readonly { readonly node: NodeId; readonly bootId: BootId; readonly index: number; readonly atMs: number }[];
 }
 

@@ -36,6 +36,11 @@ export const PORT_BASE = 7000;
 
 /** A power fence is counted against the limit for this long (SAFETY.md 7). */
 export const POWER_FENCE_WINDOW_MS = 10 * MINUTE_MS;
+/**
+ * How often one node may be switched off within that time. Twenty plugs pulled in a row, each on the node that took over, are ten
+ * for each of two nodes; one that needs it more often than every 40 s is not helped by its power switch.
+ */
+export const POWER_FENCES_PER_NODE_MAX = 15;
 
 /** Bounds of the cell's parameters, ms. */
 export const REBUILD_AFTER_MS_MIN = SECOND_MS;

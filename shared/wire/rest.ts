@@ -160,7 +160,7 @@ export const parametersAnswer = v.object({ parameters: parametersView, asOf });
 /** Only what is named is changed. */
 export const parametersChange = v.strictObject({
   profile: v.exactOptional(v.picklist(['fast', 'standard', 'soft'])), rebuildAfterMs: v.exactOptional(count), powerFencing: v.exactOptional(v.boolean()),
-  powerFenceShare: v.exactOptional(v.pipe(v.number(), v.minValue(0), v.maxValue(100))), reserveStandby: v.exactOptional(v.boolean()),
+  powerFenceShare: v.exactOptional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))), reserveStandby: v.exactOptional(v.boolean()),
   forgetTerminatedAfterMs: v.exactOptional(count),
 });
 

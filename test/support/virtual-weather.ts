@@ -60,7 +60,7 @@ class Weather {
     this.#plan = plan;
     this.cell = new VirtualCell({
       nodes: plan.nodes, seed: plan.seed, hasBmc: plan.hasBmc, onLedger: this.witness.onLedger,
-      parameters: { rebuildAfterMs: 20_000 + (plan.seed % 5) * 10_000, powerFenceShare: 100, forgetTerminatedAfterMs: 30_000 },
+      parameters: { rebuildAfterMs: 20_000 + (plan.seed % 5) * 10_000, powerFenceShare: 1, forgetTerminatedAfterMs: 30_000 },
     });
     this.witness.watch(this.cell);
   }

@@ -13,7 +13,7 @@ fleet('takes parameters within their bounds, all of a change or none', () => {
   assert.equal(cell.told(), ['parametersChanged']);
   cell.refuse('invalidParameter', { kind: 'setParameters', change: { rebuildAfterMs: 999, powerFencing: false } });
   cell.refuse('invalidParameter', { kind: 'setParameters', change: { forgetTerminatedAfterMs: 1 } });
-  cell.refuse('invalidParameter', { kind: 'setParameters', change: { powerFenceShare: 101 } });
+  cell.refuse('invalidParameter', { kind: 'setParameters', change: { powerFenceShare: 1.01 } });
   cell.refuse('invalidParameter', { kind: 'setParameters', change: { profile: 'turbo' } });
   cell.refuse('invalidParameter', { kind: 'setParameters', change: { speed: 1 } });
   assert.ok(cell.state.parameters.powerFencing);
