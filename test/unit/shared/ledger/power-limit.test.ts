@@ -56,6 +56,14 @@ limit('does not spare a node that did not come back: fencing it again waits, too
   cell.refuse('rateLimited', intent(1, 2, 1000));
 });
 
+limit('does not hold against a node that its replicas went out of sync when it fell silent again', () => {
+  const cell = runningCell();
+  switchOff(cell, 2, 1, 0);
+  cell.start(2, 2);
+  cell.run({ kind: 'shrink', actor: actorOf(1), volume: cell.volume().id, generation: 1, reason: 'peer lost' });
+  cell.run(intent(2, 2, 1000));
+});
+
 limit('forgets after ten minutes whoever never came back', () => {
   const cell = readyCell();
   switchOff(cell, 1, 1, 0);
