@@ -95,11 +95,13 @@ async function start(config: AgentConfig, log: ProcessLog): Promise<Agent> {
   const drbd = new Drbd(machine.runner, timers, log);
   const replicas = createReplicas({ drbd, lvm, images: new Images(machine.runner, config.imageDirectory), files: world.files });
   drbd.start();
+  const sealer = createSealer({ cell: initial.cell, self: node, privateKey: leaseKey.privateKey, peers: () => leaseKeysOf(ledger.state()) });
   return startAgent({
     self, world, wallMs: () => Date.parse(world.clock.wallTime()), ledger, storeUuid: store.storeUuid, mesh, seeds, generations, replicas, domains: xen,
     datagrams: await openDatagrams(leaseAddress),
-    sealer: createSealer({ cell: initial.cell, self: node, privateKey: leaseKey.privateKey, peers: () => leaseKeysOf(ledger.state()) }),
+    sealer,
     connectKeeper: async () => await connectLines(config.keeperSocket, { timers, timeoutMs: KEEPER_CONNECT_TIMEOUT_MS }),
+    leaseKeysWith: (voter) => sealer.keysWith(voter),
     host: createHost(xen, lvm, machine.load),
     power: new Power(machine.runner, (other) => machine.powerOf(ledger.state().nodes.get(other))),
     configText: (volume, state) => configText(config, volume, state),

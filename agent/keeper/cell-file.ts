@@ -2,7 +2,7 @@
  * Whom does a keeper renew with that was started while its agent is down? With whom the agent named last.
  *
  * Not fsynced, and written beside the keeper's work: losing it costs a wait for the agent, and a stall of the disk must
- * never keep the watchdog waiting.
+ * never keep the watchdog waiting. It holds keys of this node, so it is for its owner's eyes only.
  */
 import { readFileSync, rename, writeFile } from 'node:fs';
 import { parseAgentMessage } from '../../shared/wire/keeper.ts';

@@ -19,7 +19,7 @@ export interface KeeperConfig {
   readonly cell: CellId;
   readonly clusterUuid: string;
   readonly node: NodeId;
-  /** The agent's directory: it makes `lease.key` there, and the keeper keeps the last known voters. */
+  /** The agent's directory: the keeper keeps the last known voters there. */
   readonly dataDirectory: string;
   /** `host:port` to send renewals from; port 0 lets the kernel choose. */
   readonly leaseListen: string;

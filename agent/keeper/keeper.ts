@@ -25,7 +25,7 @@ export interface KeeperPorts {
   readonly datagrams: Datagrams;
   /** The ledger that this node belongs to: an agent that speaks of another one is not believed. */
   readonly clusterUuid: string;
-  /** Seals for these voters and for nobody else. */
+  /** Seals for these voters and for nobody else, with the keys that the agent named. */
   readonly sealerFor: (voters: readonly LeaseVoter[]) => Sealer;
   /** Tells every agent that is connected. */
   readonly tellAgents: (message: KeeperToAgent) => void;
@@ -68,7 +68,7 @@ export class Keeper {
     switch (message?.kind) {
       case 'cell':
         if (message.clusterUuid !== this.#ports.clusterUuid) {
-          this.#ports.world.log.write({ event: 'agentMessageRefused', level: 'alarm', message, why: 'another ledger' });
+          this.#ports.world.log.write({ event: 'agentMessageRefused', level: 'alarm', why: 'another ledger', clusterUuid: message.clusterUuid });
           return;
         }
         this.#cell = message;
@@ -80,7 +80,8 @@ export class Keeper {
         this.#mayDisarm = message.allowed;
         return;
       case undefined:
-        this.#ports.world.log.write({ event: 'agentMessageRefused', level: 'alarm', message: value });
+        // Not what it says: a message may hold keys.
+        this.#ports.world.log.write({ event: 'agentMessageRefused', level: 'alarm', why: 'not understood' });
         return;
       default:
         unreachable(message);

@@ -7,9 +7,7 @@ import { readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { openDatagrams } from '../../shared/net/datagrams.ts';
-import { leaseKeyFrom } from '../../shared/net/lease-key.ts';
-import type { LeaseKey } from '../../shared/net/lease-key.ts';
-import { createSealer } from '../../shared/net/lease-seal.ts';
+import { createSealerFrom } from '../../shared/net/lease-seal.ts';
 import { serveLines } from '../../shared/net/lines.ts';
 import type { LineConnection } from '../../shared/net/lines.ts';
 import { openProcessLog } from '../../shared/process/process-log.ts';
@@ -21,17 +19,13 @@ import type { KeeperConfig } from './config.ts';
 import { Keeper } from './keeper.ts';
 import { openMachine } from './machine.ts';
 
-/** How often a keeper looks for the key that its agent makes at the very first start. */
-const KEY_POLL_MS = 250;
-
 async function main(): Promise<void> {
   const config = readConfig();
-  const { cell, node, clusterUuid } = config;
+  const { node, clusterUuid } = config;
   const log = openProcessLog(clock, { who: { process: 'keeper', node }, path: config.logFile });
   const world = createWorld(log);
   const machine = await openMachine(config.machine, node);
   const cellFile = join(config.dataDirectory, 'keeper-cell.json');
-  const { privateKey } = await awaitKey(join(config.dataDirectory, 'lease.key'));
   const colon = config.leaseListen.lastIndexOf(':');
   const socket = await openDatagrams({ host: config.leaseListen.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(config.leaseListen.slice(colon + 1)) });
 
@@ -39,10 +33,7 @@ async function main(): Promise<void> {
   const keeper = new Keeper(
     {
       world, node, clusterUuid, bootId: machine.bootId, machine, watchdog: machine.watchdog, datagrams: machine.plug(socket),
-      sealerFor: (voters) => {
-        const peers = new Map(voters.map((voter) => [voter.id, voter.leaseKey]));
-        return createSealer({ cell, self: node, privateKey, peers: () => peers });
-      },
+      sealerFor: (voters) => createSealerFrom(node, new Map(voters.map((voter) => [voter.id, voter]))),
       tellAgents: (message) => {
         for (const agent of agents) agent.send(message);
       },
@@ -78,18 +69,6 @@ function readConfig(): KeeperConfig {
   const path = at < 0 ? undefined : process.argv[at + 1];
   if (path === undefined) throw new Error('usage: node agent/keeper/main.ts --config FILE');
   return parseKeeperConfig(readFileSync(path, 'utf8'));
-}
-
-/** The node's key. The agent makes it; the keeper never does, so that there is only ever one. */
-async function awaitKey(path: string): Promise<LeaseKey> {
-  for (;;) {
-    try {
-      return leaseKeyFrom(Buffer.from(readFileSync(path, 'utf8').trim(), 'base64'));
-    } catch (thrown) {
-      if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT')) throw thrown;
-    }
-    await new Promise<void>((resolve) => void timers.after(KEY_POLL_MS, resolve));
-  }
 }
 
 // Whoever warms the compile cache only imports this.

@@ -23,7 +23,7 @@ import { Health } from './health.ts';
 import { serveIntake } from './intake.ts';
 import type { VolumeStateAnswer } from './intake.ts';
 import { KeeperLink } from './leases.ts';
-import type { LineConnection } from './leases.ts';
+import type { LeaseKeysWith, LineConnection } from './leases.ts';
 import type { DomainPort, GenerationPort, HostPort, PowerPort, ReplicaPort } from './ports.ts';
 import { isGranted, Reconciler } from './reconciler.ts';
 
@@ -41,6 +41,8 @@ export interface AgentPorts {
   readonly datagrams: Datagrams;
   readonly sealer: Sealer;
   readonly connectKeeper: () => Promise<LineConnection>;
+  /** The keeper holds no private key: it is told what to seal with. */
+  readonly leaseKeysWith: LeaseKeysWith;
   readonly generations: GenerationPort;
   readonly replicas: ReplicaPort;
   readonly domains: DomainPort;
@@ -63,7 +65,7 @@ const VOLUME_STATE_TIMEOUT_MS = 2_000;
 export function startAgent(ports: AgentPorts): Agent {
   const { self, world, ledger, mesh } = ports;
   followMembers(ledger, mesh, () => ports.seeds);
-  const keeper = new KeeperLink({ world, log: ledger, bootId: self.bootId, connect: ports.connectKeeper });
+  const keeper = new KeeperLink({ world, log: ledger, bootId: self.bootId, connect: ports.connectKeeper, leaseKeysWith: ports.leaseKeysWith });
   const profile = () => TIMING_PROFILES[ledger.state().parameters.profile];
   const gate = new Gate({
     node: self.node, bootId: self.bootId, clusterUuid: ledger.state().clusterUuid, lease: keeper, generations: ports.generations,

@@ -28,7 +28,12 @@ export interface KeeperLinkPorts {
   readonly bootId: BootId;
   /** Connects to the keeper's socket; rejects when nobody listens. */
   readonly connect: () => Promise<LineConnection>;
+  /** What this node seals with for that voter; null when it has no usable key. */
+  readonly leaseKeysWith: LeaseKeysWith;
 }
+
+/** The keys of this node and another one, each way (shared/net/lease-seal.ts). */
+export type LeaseKeysWith = (voter: MemberId) => Pick<LeaseVoter, 'sendKey' | 'receiveKey'> | null;
 
 /** Longest pause between two attempts to reach the keeper. It is on the same machine. */
 const RECONNECT_MS = SECOND_MS / 2;
@@ -132,7 +137,7 @@ export class KeeperLink {
   /** Tells who votes and by which profile, when that is news. */
   #tellCell(): void {
     if (this.#connection === null) return;
-    const cell = keeperCell(this.#ports.log);
+    const cell = keeperCell(this.#ports.log, this.#ports.leaseKeysWith);
     // An agent that has not caught up knows less than the keeper's own file.
     if (cell === null) return;
     const told = JSON.stringify(cell);
@@ -146,15 +151,17 @@ export class KeeperLink {
   }
 }
 
-/** What the keeper must know of the ledger, or null when this member knows no voter that is a node. */
-export function keeperCell(log: Pick<ReplicatedLog, 'state' | 'status'>): KeeperCell | null {
+/** What the keeper must know of the ledger, or null when this member knows no voter that is a node with a usable key. */
+export function keeperCell(log: Pick<ReplicatedLog, 'state' | 'status'>, leaseKeysWith: LeaseKeysWith): KeeperCell | null {
   const { cell, clusterUuid, parameters, nodes } = log.state();
   const voters: LeaseVoter[] = [];
   for (const voter of log.status().voters) {
     const id: MemberId = memberOfVoter(voter);
     // A witness is no node, never leads for long, and takes no renewals.
     const node = nodes.get(id as NodeId);
-    if (node !== undefined && node.phase !== 'removed') voters.push({ id, leaseAddress: node.leaseAddress, leaseKey: node.leaseKey });
+    if (node === undefined || node.phase === 'removed') continue;
+    const keys = leaseKeysWith(id);
+    if (keys !== null) voters.push({ id, leaseAddress: node.leaseAddress, ...keys });
   }
   return voters.length === 0 ? null : { kind: 'cell', cell, clusterUuid, profile: parameters.profile, voters };
 }

@@ -37,6 +37,12 @@ export interface SealerOptions {
   readonly peers: () => ReadonlyMap<MemberId, string>;
 }
 
+/** What a member and another one seal with, each way: 32 bytes, hexadecimal. Whoever has them needs no other key for that pair. */
+export interface PairKeys {
+  readonly sendKey: string;
+  readonly receiveKey: string;
+}
+
 /** Seals and opens datagrams of one member. */
 export interface Sealer {
   /** Null when there is no usable key of that member. */
@@ -45,6 +51,13 @@ export interface Sealer {
   open(bytes: Uint8Array): { readonly from: MemberId; readonly bytes: Uint8Array } | null;
 }
 
+/** A sealer that agrees on the keys by itself, and so can hand them out to the keeper of its node. */
+export interface AgreeingSealer extends Sealer {
+  /** Null when there is no usable key of that member. They never leave the node. */
+  keysWith(other: MemberId): PairKeys | null;
+}
+
+/** Key objects, because HMAC with bare bytes makes one each time: 20 microseconds instead of 3 (measured, Node 24). */
 interface Keys {
   readonly sendKey: KeyObject;
   readonly receiveKey: KeyObject;
@@ -53,16 +66,23 @@ interface Keys {
 interface Pair {
   readonly publicKey: string;
   readonly keys: Keys | null;
+  readonly handedOut: PairKeys | null;
+}
+
+/** A sealer for pairs whose keys somebody else agreed on: a keeper's. The keys are checked by shared/wire/keeper.ts. */
+export function createSealerFrom(self: MemberId, pairs: ReadonlyMap<MemberId, PairKeys>): Sealer {
+  const secret = (hex: string): KeyObject => createSecretKey(Buffer.from(hex, 'hex'));
+  const keys = new Map([...pairs].map(([other, { sendKey, receiveKey }]) => [other, { sendKey: secret(sendKey), receiveKey: secret(receiveKey) }]));
+  return sealerOver(self, (other) => keys.get(other) ?? null);
 }
 
 /** A sealer. Agreeing on a key costs about 0.1 ms once per peer; a datagram some microseconds. */
-export function createSealer(options: SealerOptions): Sealer {
+export function createSealer(options: SealerOptions): AgreeingSealer {
   const { cell, self } = options;
   /** With the public key that they were agreed with; no keys when that one is unusable. Never more than peers. */
   const pairs = new Map<MemberId, Pair>();
 
   function derive(secret: Buffer, from: MemberId, to: MemberId): KeyObject {
-    // A key object, because HMAC with bare bytes makes one each time: 20 microseconds instead of 3 (measured, Node 24).
     return createSecretKey(new Uint8Array(hkdfSync('sha256', secret, 'ves lease 1', `${cell}|${from}|${to}`, KEY_BYTES)));
   }
 
@@ -76,21 +96,26 @@ export function createSealer(options: SealerOptions): Sealer {
     }
   }
 
-  function keysWith(other: MemberId): Keys | null {
+  function pairWith(other: MemberId): Pair | null {
     const peers = options.peers();
     const publicKey = peers.get(other);
     // A node renews with its own agent as well, so `other` may be ourselves: a pair like any other, with a key of its own.
     if (publicKey === undefined) return null;
     const known = pairs.get(other);
-    if (known?.publicKey === publicKey) return known.keys;
+    if (known?.publicKey === publicKey) return known;
     if (pairs.size > peers.size) pairs.clear();
     const keys = agree(other, publicKey);
-    pairs.set(other, { publicKey, keys });
-    return keys;
+    const handedOut = keys === null ? null : { sendKey: keys.sendKey.export().toString('hex'), receiveKey: keys.receiveKey.export().toString('hex') };
+    const pair: Pair = { publicKey, keys, handedOut };
+    pairs.set(other, pair);
+    return pair;
   }
 
-  const tag = (key: KeyObject, bytes: Uint8Array): Buffer => createHmac('sha256', key).update(bytes).digest().subarray(0, TAG_BYTES);
+  return { ...sealerOver(self, (other) => pairWith(other)?.keys ?? null), keysWith: (other) => pairWith(other)?.handedOut ?? null };
+}
 
+function sealerOver(self: MemberId, keysWith: (other: MemberId) => Keys | null): Sealer {
+  const tag = (key: KeyObject, bytes: Uint8Array): Buffer => createHmac('sha256', key).update(bytes).digest().subarray(0, TAG_BYTES);
   return {
     seal(to, bytes) {
       const keys = keysWith(to);

@@ -3,6 +3,8 @@
  *
  * The agent knows the ledger, so it says who votes and by which profile; the keeper knows the lease, so it says until
  * when it is valid. Neither needs the other to be alive: a keeper without its agent goes on with what it heard last.
+ *
+ * The keeper in C (agent/keeper/native) reads and writes the same: what is accepted here must be accepted there.
  */
 import { parseBootId, parseCellId, parseMemberId } from '../ids.ts';
 import type { BootId, CellId, MemberId } from '../ids.ts';
@@ -20,9 +22,13 @@ export interface LeaseVoter {
   readonly id: MemberId;
   /** `host:port` of its agent's lease socket. */
   readonly leaseAddress: string;
-  /** X25519 public key, base64. */
-  readonly leaseKey: string;
+  /** What this node and that voter seal with, each way (shared/net/lease-seal.ts): 32 bytes, hexadecimal. The agent agrees on them. */
+  readonly sendKey: string;
+  readonly receiveKey: string;
 }
+
+const ADDRESS = /^[!-~]{1,250}:[0-9]{1,5}$/;
+const KEY = /^[0-9a-f]{64}$/;
 
 /** Who to renew with, in which ledger, and by which figures. Kept by the keeper for the time without an agent. */
 export interface KeeperCell {
@@ -79,10 +85,10 @@ function parseCell(fields: JsonObject): KeeperCell | null {
 
 function parseVoter(value: unknown): LeaseVoter | null {
   if (!isJsonObject(value)) return null;
-  const { id, leaseAddress, leaseKey } = value;
-  if (typeof id !== 'string' || typeof leaseAddress !== 'string' || typeof leaseKey !== 'string') return null;
-  if (!/^[^\s]{1,250}:[0-9]{1,5}$/.test(leaseAddress) || leaseKey.length > 64) return null;
-  return { id: parseMemberId(id), leaseAddress, leaseKey };
+  const { id, leaseAddress, sendKey, receiveKey } = value;
+  if (typeof id !== 'string' || typeof leaseAddress !== 'string' || typeof sendKey !== 'string' || typeof receiveKey !== 'string') return null;
+  if (!ADDRESS.test(leaseAddress) || !KEY.test(sendKey) || !KEY.test(receiveKey)) return null;
+  return { id: parseMemberId(id), leaseAddress, sendKey, receiveKey };
 }
 
 function parseLease(fields: JsonObject): KeeperToAgent | null {

@@ -343,6 +343,7 @@ export class VirtualCell {
       power: new Power(runner, (other) => this.#bmcOf(other)),
       datagrams: this.#datagrams(this.#leaseAddress(node), node, process), sealer: sealer(node),
       connectKeeper: async () => await this.#connectKeeper(running, process),
+      leaseKeysWith: () => LEASE_KEYS,
       configText: (volume, state) => buildDrbdConfig({
         volume, volumeGroup: 'vg0', helper: '/usr/lib/ves/drbd-helper', pingTimeoutTenths: 20, secret: `${PSK}${volume.epoch}`,
         nodes: volume.replicas.flatMap((id) => state.nodes.get(id) ?? []),
@@ -563,6 +564,9 @@ function askAgent(running: RunningNode, helper: (call: HelperCall) => Promise<nu
     });
   });
 }
+
+/** What a keeper is told; seals of this cell need none. */
+const LEASE_KEYS = { sendKey: '5e'.repeat(32), receiveKey: 'ec'.repeat(32) };
 
 function sealer(self: NodeId): Sealer {
   return {

@@ -29,9 +29,10 @@ const CLUSTER = '11111111-2222-4333-8444-555555555555';
 const BOOT = parseBootId('21111111-2222-4333-8444-555555555555');
 const node = parseNodeId('node-1');
 const leader = parseNodeId('node-2');
-const nodeSecret = new Uint8Array(32).fill(7);
-const nodeKey = leaseKeyFrom(nodeSecret);
+const nodeKey = leaseKeyFrom(new Uint8Array(32).fill(7));
 const leaderKey = leaseKeyFrom(new Uint8Array(32).fill(9));
+/** What the agent hands to its keeper. */
+const LEADER_KEYS = createSealer({ cell: parseCellId('default'), self: node, privateKey: nodeKey.privateKey, peers: () => new Map([[leader, leaderKey.publicKey]]) }).keysWith(leader);
 
 /** Everything around one keeper. */
 class Bench {
@@ -72,7 +73,6 @@ class Bench {
       const sealed = sealer.seal(node, encodeGrant({ kind: 'grant', nonce: renewal.nonce, term: 3, status: this.status, constants: renewal.constants }));
       if (sealed !== null) this.#leader?.send(from, sealed);
     });
-    writeFileSync(join(this.directory, 'lease.key'), `${Buffer.from(nodeSecret).toString('base64')}\n`);
     writeFileSync(join(this.directory, 'keeper.json'), JSON.stringify({
       cell: 'default', clusterUuid: CLUSTER, node, dataDirectory: this.directory, leaseListen: '127.0.0.1:0', keeperSocket: join(this.directory, 'keeper.sock'),
       profile: 'standard', machine: { kind: 'room', socket: join(this.directory, 'room.sock'), bootId: BOOT }, logFile: join(this.directory, 'keeper.log'),
@@ -94,7 +94,7 @@ class Bench {
         line.onMessage((value) => {
           last = parseKeeperMessage(value);
         });
-        line.send({ kind: 'cell', cell: 'default', clusterUuid: CLUSTER, profile: 'fast', voters: [{ id: leader, leaseAddress: this.#leader?.address, leaseKey: leaderKey.publicKey }] });
+        line.send({ kind: 'cell', cell: 'default', clusterUuid: CLUSTER, profile: 'fast', voters: [{ id: leader, leaseAddress: this.#leader?.address, ...LEADER_KEYS }] });
         this.#links.push(line);
         return { line, last: () => last };
       } catch {

@@ -29,6 +29,7 @@ import type { KeeperCell } from '../../../../shared/wire/keeper.ts';
 import { decodeLease } from '../../../../shared/wire/lease.ts';
 import type { Sealer } from '../../../../shared/wire/lease.ts';
 import type { Mesh } from '../../../../shared/wire/mesh.ts';
+import { SealedSocket } from '../../../../shared/wire/sealed-socket.ts';
 
 const CELL = parseCellId('default');
 const CLUSTER = '11111111-2222-4333-8444-555555555555';
@@ -617,7 +618,7 @@ export class Room {
   }
 
   #cellOf(): KeeperCell {
-    const voters = this.voters.map((voter) => ({ id: voter.id, leaseAddress: `${voter.id}:agent`, leaseKey: '' }));
+    const voters = this.voters.map((voter) => ({ id: voter.id, leaseAddress: `${voter.id}:agent`, sendKey: '', receiveKey: '' }));
     return { kind: 'cell', cell: CELL, clusterUuid: CLUSTER, profile: 'standard', voters };
   }
 
@@ -658,7 +659,7 @@ export class Room {
       close: () => undefined,
     };
     const ports: FencerPorts = {
-      world: process.world(), wallMs: () => this.now, log, datagrams, sealer: sealerOf(node.id), mesh: this.#meshOf(node, process), self: node.id,
+      world: process.world(), wallMs: () => this.now, log, socket: new SealedSocket(datagrams, sealerOf(node.id)), mesh: this.#meshOf(node, process), self: node.id,
       power: this.#powerOf(process), storageReachable: () => null,
     };
     startFencer(ports);

@@ -4,8 +4,8 @@ import { parseCellId } from '../../../../shared/ids.ts';
 import type { MemberId } from '../../../../shared/ids.ts';
 import { leaseKeyFrom, parseLeasePublicKey } from '../../../../shared/net/lease-key.ts';
 import type { LeaseKey } from '../../../../shared/net/lease-key.ts';
-import { createSealer, SEAL_OVERHEAD_MAX } from '../../../../shared/net/lease-seal.ts';
-import type { Sealer } from '../../../../shared/net/lease-seal.ts';
+import { createSealer, createSealerFrom, SEAL_OVERHEAD_MAX } from '../../../../shared/net/lease-seal.ts';
+import type { AgreeingSealer, Sealer } from '../../../../shared/net/lease-seal.ts';
 import { memberId } from '../../../support/real-world.ts';
 
 const seal = suite('lease seal');
@@ -15,7 +15,7 @@ const [a, b, c] = [memberId(1), memberId(2), memberId(3)];
 const everybody = new Map<MemberId, string>([[a, keyOf(1).publicKey], [b, keyOf(2).publicKey], [c, keyOf(3).publicKey]]);
 const payload = new TextEncoder().encode('{"nonce":"0011"}');
 
-function sealer(self: MemberId, number: number, options: { cell?: string; peers?: Map<MemberId, string> } = {}): Sealer {
+function sealer(self: MemberId, number: number, options: { cell?: string; peers?: Map<MemberId, string> } = {}): AgreeingSealer {
   return createSealer({ cell: parseCellId(options.cell ?? 'default'), self, privateKey: keyOf(number).privateKey, peers: () => options.peers ?? everybody });
 }
 
@@ -76,6 +76,18 @@ seal('is not made with a key that is none', () => {
     assert.is(sealer(b, 2, { peers }).seal(a, payload), null, JSON.stringify(publicKey));
   }
   assert.throws(() => parseLeasePublicKey('AAAA'), /32 bytes/);
+});
+
+seal('is the same one with the keys that were handed out, for that pair alone', () => {
+  const keys = sealer(a, 1).keysWith(b);
+  if (keys === null) throw new Error('no keys');
+  assert.match(keys.sendKey, /^[0-9a-f]{64}$/);
+  const keeper = createSealerFrom(a, new Map([[b, keys]]));
+  assert.equal(keeper.seal(b, payload), sealed(sealer(a, 1), b));
+  assert.is(keeper.open(sealed(sealer(b, 2), a))?.from, b);
+  assert.is(keeper.open(sealed(sealer(c, 3), a)), null);
+  assert.is(keeper.seal(c, payload), null);
+  assert.is(sealer(a, 1, { peers: new Map() }).keysWith(b), null);
 });
 
 seal('costs little per datagram', () => {

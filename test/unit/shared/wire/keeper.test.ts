@@ -5,7 +5,7 @@ import { parseAgentMessage, parseKeeperMessage } from '../../../../shared/wire/k
 
 const cell = {
   kind: 'cell', cell: 'default', clusterUuid: '11111111-2222-4333-8444-555555555555', profile: 'standard',
-  voters: [{ id: 'node-1', leaseAddress: '127.0.0.1:7000', leaseKey: 'AAAA' }],
+  voters: [{ id: 'node-1', leaseAddress: '127.0.0.1:7000', sendKey: '0a'.repeat(32), receiveKey: 'b1'.repeat(32) }],
 };
 const lease = { kind: 'lease', bootId: cell.clusterUuid, armed: true, validUntilMs: 12.5, leader: 'node-1', refusal: null, profile: 'fast' };
 
@@ -24,6 +24,8 @@ messages('with a field that is missing, of another type, or no valid name are nu
   const bad: unknown[] = [
     null, 'x', [], 7, {}, { ...cell, profile: 'toString' }, { ...cell, cell: 'A b' }, { ...cell, clusterUuid: 'x' },
     { ...cell, voters: [null] }, { ...cell, voters: [{ ...cell.voters[0], leaseAddress: 'nowhere' }] }, { ...cell, voters: Array.from({ length: 10 }, () => cell.voters[0]) },
+    { ...cell, voters: [{ ...cell.voters[0], leaseAddress: '127.0.0.1 :1' }] }, { ...cell, voters: [{ ...cell.voters[0], leaseAddress: '\u00fc:1' }] },
+    { ...cell, voters: [{ ...cell.voters[0], sendKey: '0A'.repeat(32) }] }, { ...cell, voters: [{ ...cell.voters[0], receiveKey: 'b1'.repeat(33) }] },
     { kind: 'disarm', allowed: 'yes' },
   ];
   for (const value of bad) assert.is(parseAgentMessage(value), null, JSON.stringify(value));
