@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { ClusterError, describeError } from '../shared/errors.ts';
 import { parseBootId, parseCellId, parseMemberId, parseNodeId } from '../shared/ids.ts';
 import type { MemberId } from '../shared/ids.ts';
+import { createHeartbeatPath } from '../shared/ledger/node/heartbeat-path.ts';
 import { LedgerNode } from '../shared/ledger/node/ledger-node.ts';
 import { DEFAULT_PARAMETERS, emptyCell } from '../shared/model/cell.ts';
 import type { CellState } from '../shared/model/cell.ts';
@@ -31,6 +32,7 @@ import { chance, clock, timers } from '../shared/process/process-world.ts';
 import { openGenerationStore } from '../shared/store/generation-store.ts';
 import { openLedgerStore } from '../shared/store/ledger-store.ts';
 import type { Member } from '../shared/wire/mesh.ts';
+import { SealedSocket } from '../shared/wire/sealed-socket.ts';
 import { parseAgentConfig } from './config.ts';
 import type { AgentConfig } from './config.ts';
 import { buildDrbdConfig } from './drivers/drbd/build-config.ts';
@@ -85,21 +87,22 @@ async function start(config: AgentConfig, log: ProcessLog): Promise<Agent> {
     cell: initial.cell, self: node, privateKey: identity.privateKey, listenAddress: config.meshListen,
     presharedKey: Buffer.from(config.presharedKey, 'base64'), members: seeds, world,
   });
-  const ledger = new LedgerNode({
-    self: node, world, mesh, store, profile: TIMING_PROFILES[config.profile], seeds: () => seeds.map((seed) => seed.id), onFatal: (error) => fail(log, error),
-  }, initial);
   const leaseAddress = parseAddress(config.leaseListen);
   if (leaseAddress === null) throw new ClusterError('InvalidConfig', `leaseListen: not an address and port: ${config.leaseListen}`, { retryable: false });
+  const sealer = createSealer({ cell: initial.cell, self: node, privateKey: leaseKey.privateKey, peers: () => leaseKeysOf(ledger.state()) });
+  const socket = new SealedSocket(await openDatagrams(leaseAddress), sealer);
+  const profile = TIMING_PROFILES[config.profile];
+  const ledger: LedgerNode = new LedgerNode({
+    self: node, world, mesh, store, profile, heartbeats: createHeartbeatPath({ self: node, socket, clock, state: () => ledger.state(), profile }), seeds: () => seeds.map((seed) => seed.id), onFatal: (error) => fail(log, error),
+  }, initial);
   const lvm = new Lvm(machine.runner, config.volumeGroup);
   const xen = new Xen({ runner: machine.runner, files: world.files, bootId: self.bootId, ...XEN_DEFAULTS });
   const drbd = new Drbd(machine.runner, timers, log);
   const replicas = createReplicas({ drbd, lvm, images: new Images(machine.runner, config.imageDirectory), files: world.files });
   drbd.start();
-  const sealer = createSealer({ cell: initial.cell, self: node, privateKey: leaseKey.privateKey, peers: () => leaseKeysOf(ledger.state()) });
   return startAgent({
     self, world, wallMs: () => Date.parse(world.clock.wallTime()), ledger, storeUuid: store.storeUuid, mesh, seeds, generations, replicas, domains: xen,
-    datagrams: await openDatagrams(leaseAddress),
-    sealer,
+    socket,
     connectKeeper: async () => await connectLines(config.keeperSocket, { timers, timeoutMs: KEEPER_CONNECT_TIMEOUT_MS }),
     leaseKeysWith: (voter) => sealer.keysWith(voter),
     host: createHost(xen, lvm, machine.load),

@@ -8,9 +8,9 @@ import type { LedgerNode } from '../../shared/ledger/node/ledger-node.ts';
 import type { CellState } from '../../shared/model/cell.ts';
 import { TIMING_PROFILES } from '../../shared/model/timing.ts';
 import type { VolumeRecord } from '../../shared/model/volume.ts';
-import type { Sealer } from '../../shared/wire/lease.ts';
+import type { SealedSocket } from '../../shared/wire/sealed-socket.ts';
 import type { Member, Mesh } from '../../shared/wire/mesh.ts';
-import type { Datagrams, NodeWorld } from '../../shared/world.ts';
+import type { NodeWorld } from '../../shared/world.ts';
 import type { ObservedResource, Self } from '../machines/observed.ts';
 import { Boot } from './boot.ts';
 import { BusyWatch } from './busy-watch.ts';
@@ -38,8 +38,8 @@ export interface AgentPorts {
   readonly mesh: VoterMesh;
   /** Members that are admitted before the ledger is known. */
   readonly seeds: readonly Member[];
-  readonly datagrams: Datagrams;
-  readonly sealer: Sealer;
+  /** The socket behind this node's `leaseAddress`. */
+  readonly socket: SealedSocket;
   readonly connectKeeper: () => Promise<LineConnection>;
   /** The keeper holds no private key: it is told what to seal with. */
   readonly leaseKeysWith: LeaseKeysWith;
@@ -86,7 +86,7 @@ export function startAgent(ports: AgentPorts): Agent {
   });
   world.helpers.serve(async (call) => await fencePeer.answer(call));
   const fencer = startFencer({
-    world, wallMs: ports.wallMs, log: ledger, datagrams: ports.datagrams, sealer: ports.sealer, mesh, power: ports.power, self: self.node,
+    world, wallMs: ports.wallMs, log: ledger, socket: ports.socket, mesh, power: ports.power, self: self.node,
     storageReachable: (node) => storageReachable(ports, node),
   });
   const health = new Health({ self, world, mesh, log: ledger, host: ports.host, observed: () => reconciler.observed() });

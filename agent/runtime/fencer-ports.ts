@@ -3,8 +3,8 @@
  */
 import type { BootId, MemberId, NodeId } from '../../shared/ids.ts';
 import type { LeaderLog } from '../../shared/ledger/replicated-log.ts';
-import type { Datagrams, World } from '../../shared/world.ts';
-import type { Sealer } from '../../shared/wire/lease.ts';
+import type { World } from '../../shared/world.ts';
+import type { SealedSocket } from '../../shared/wire/sealed-socket.ts';
 import type { Mesh } from '../../shared/wire/mesh.ts';
 
 /** Switches nodes' power from outside, through whatever their record's `power` names. May reject, and may take long. */
@@ -19,8 +19,7 @@ export interface FencerPorts {
   readonly wallMs: () => number;
   readonly log: LeaderLog;
   /** The socket behind this node's `leaseAddress`. */
-  readonly datagrams: Datagrams;
-  readonly sealer: Sealer;
+  readonly socket: SealedSocket;
   readonly mesh: Mesh;
   readonly power: PowerSwitch;
   readonly self: MemberId;

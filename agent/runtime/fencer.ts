@@ -7,7 +7,7 @@
 import { unreachable } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
 import { TIMING_PROFILES } from '../../shared/model/timing.ts';
-import { decodeLease, encodeGrant } from '../../shared/wire/lease.ts';
+import { decodeLease, encodeGrant, LEASE_MAGIC } from '../../shared/wire/lease.ts';
 import { grantorWakesAtMs, startGrantor, stepGrantor } from '../machines/lease-grantor.ts';
 import type { GrantorEffect, GrantorEvent, GrantRules } from '../machines/lease-grantor.ts';
 import type { Fencer, FencerPorts, SuspectView } from './fencer-ports.ts';
@@ -19,7 +19,7 @@ const NOBODY = new Set<never>();
 
 /** Starts to listen, and serves probes. */
 export function startFencer(ports: FencerPorts): Fencer {
-  const { world, log, datagrams, sealer } = ports;
+  const { world, log, socket } = ports;
   let grantor = startGrantor();
   let watches: Watches | null = null;
   let knownNodes = log.state().nodes;
@@ -52,11 +52,9 @@ export function startFencer(ports: FencerPorts): Fencer {
       case 'beginRound':
         beginRound(effect.round);
         return;
-      case 'answer': {
-        const sealed = sealer.seal(effect.to, encodeGrant(effect.grant));
-        if (sealed !== null) datagrams.send(effect.address, sealed);
+      case 'answer':
+        socket.send(effect.to, effect.address, encodeGrant(effect.grant));
         return;
-      }
       case 'renewalHeard':
         watches?.renewalHeard(effect.node, effect.bootId, effect.counted);
         return;
@@ -88,11 +86,10 @@ export function startFencer(ports: FencerPorts): Fencer {
     void log.confirmLeadership().then(ended, () => ended(false));
   };
 
-  datagrams.onReceive((bytes, from) => {
-    const opened = sealer.open(bytes);
-    const renewal = opened === null ? null : decodeLease(opened.bytes);
-    if (opened === null || renewal?.kind !== 'renewal' || renewal.node !== opened.from) return;
-    feed({ kind: 'arrived', renewal, address: from, atMs: world.clock.nowMs() });
+  socket.onReceive(LEASE_MAGIC, (bytes, from, address) => {
+    const renewal = decodeLease(bytes);
+    if (renewal?.kind !== 'renewal' || renewal.node !== from) return;
+    feed({ kind: 'arrived', renewal, address, atMs: world.clock.nowMs() });
   });
 
   /** Takes office in a new term, or leaves it. Everything of another term is forgotten first. */

@@ -19,6 +19,9 @@ import type { TimingProfile } from '../model/timing.ts';
 /** Version of both datagrams. Another version is not understood, hence not answered. */
 const LEASE_VERSION = 2;
 
+/** First byte of both; heartbeats have 'H'. */
+export const LEASE_MAGIC = 0x4c;
+
 /** No datagram is longer, before sealing. */
 export const LEASE_BYTES_MAX = 200;
 
@@ -58,7 +61,6 @@ export interface Sealer {
 }
 
 const STATUSES: readonly Grant['status'][] = ['granted', 'fenced', 'notAdmitted', 'wrongProfile', 'wrongCluster'];
-const MAGIC = 0x4c;
 const RENEWAL = 1;
 const GRANT = 2;
 const NONCE_BYTES = 12;
@@ -118,7 +120,7 @@ export function encodeGrant(grant: Grant): Uint8Array {
 export function decodeLease(bytes: Uint8Array): Renewal | Grant | null {
   if (bytes.length > LEASE_BYTES_MAX) return null;
   const reader = new Reader(bytes);
-  if (reader.number(1) !== MAGIC || reader.number(1) !== LEASE_VERSION) return null;
+  if (reader.number(1) !== LEASE_MAGIC || reader.number(1) !== LEASE_VERSION) return null;
   const kind = reader.number(1);
   try {
     if (kind === RENEWAL) return decodeRenewal(reader);
@@ -155,7 +157,7 @@ class Writer {
   readonly #bytes: number[];
 
   constructor(kind: number) {
-    this.#bytes = [MAGIC, LEASE_VERSION, kind];
+    this.#bytes = [LEASE_MAGIC, LEASE_VERSION, kind];
   }
 
   number(value: number, size: number): void {

@@ -22,6 +22,7 @@ import { parseBootId, parseCellId, parseImageId, parseInstanceId, parseMemberId,
 import type { InstanceId, MemberId, NodeId } from '../../shared/ids.ts';
 import { apply } from '../../shared/ledger/apply.ts';
 import type { Command } from '../../shared/ledger/commands.ts';
+import { createHeartbeatPath } from '../../shared/ledger/node/heartbeat-path.ts';
 import { LedgerNode } from '../../shared/ledger/node/ledger-node.ts';
 import type { Proposed } from '../../shared/ledger/replicated-log.ts';
 import { encodeSnapshot } from '../../shared/ledger/snapshot.ts';
@@ -34,6 +35,7 @@ import { GIB } from '../../shared/units.ts';
 import type { IntentAnswer, RunInstancesIntent } from '../../shared/wire/intent.ts';
 import type { KeeperCell, KeeperToAgent } from '../../shared/wire/keeper.ts';
 import type { Sealer } from '../../shared/wire/lease.ts';
+import { SealedSocket } from '../../shared/wire/sealed-socket.ts';
 import type { Chance, Datagrams, Files, HelperCall, LogFact, NodeWorld, Runner, Timer, World } from '../../shared/world.ts';
 import { MemoryStore } from './memory-store.ts';
 import { delaysOf, VirtualNetwork } from './virtual-mesh.ts';
@@ -324,8 +326,11 @@ export class VirtualCell {
     };
     const mesh = this.network.join(node, () => !process.isDead);
     if (this.#meshCut.has(node)) this.network.cut(node);
-    const ledger = new LedgerNode({
-      self: node, world, mesh, store: disk.store.forProcess(() => !process.isDead), profile: TIMING_PROFILES.standard, seeds: () => this.nodeIds,
+    const socket = new SealedSocket(this.#datagrams(this.#leaseAddress(node), node, process), sealer(node));
+    const profile = TIMING_PROFILES.standard;
+    const heartbeats = createHeartbeatPath({ self: node, socket, clock: process.clock, state: () => ledger.state(), profile });
+    const ledger: LedgerNode = new LedgerNode({
+      self: node, world, mesh, store: disk.store.forProcess(() => !process.isDead), profile, heartbeats, seeds: () => this.nodeIds,
       onFatal: (error) => {
         if (!process.isDead) throw error instanceof Error ? error : new Error(String(error));
       },
@@ -341,7 +346,7 @@ export class VirtualCell {
       mesh: Object.assign(mesh, { setVoters: () => undefined }), seeds: [], generations: memoryGenerations(disk.generations, process),
       replicas: createReplicas({ drbd, lvm, images, files }), domains: xen, host: createHost(xen, lvm, () => Promise.resolve(0)),
       power: new Power(runner, (other) => this.#bmcOf(other)),
-      datagrams: this.#datagrams(this.#leaseAddress(node), node, process), sealer: sealer(node),
+      socket,
       connectKeeper: async () => await this.#connectKeeper(running, process),
       leaseKeysWith: () => LEASE_KEYS,
       configText: (volume, state) => buildDrbdConfig({

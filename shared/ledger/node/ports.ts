@@ -5,6 +5,7 @@ import type { MemberId } from '../../ids.ts';
 import type { TimingProfile } from '../../model/timing.ts';
 import type { Mesh } from '../../wire/mesh.ts';
 import type { World } from '../../world.ts';
+import type { HeartbeatPath } from './heartbeat-path.ts';
 import type { Entry, HardState, Snapshot } from '../raft/types.ts';
 
 /** What a store held when it was opened. After `amnesia` the store is fresh, with a new UUID: a new voter. */
@@ -35,6 +36,8 @@ export interface LedgerNodeOptions {
   readonly self: MemberId;
   readonly world: World;
   readonly mesh: Mesh;
+  /** A cheaper way for heartbeats; without one the mesh carries them. */
+  readonly heartbeats?: HeartbeatPath;
   readonly store: LedgerStore;
   /** Heartbeat and election times until the ledger itself tells the profile. */
   readonly profile: TimingProfile;

@@ -14,16 +14,16 @@ import { Raft } from '../raft/raft.ts';
 import type { RaftStatus } from '../raft/status.ts';
 import type { ConfChange, HardState, Message, Ready } from '../raft/types.ts';
 import { EMPTY_STORE } from '../raft/options.ts';
+import { RAFT_VERSION } from '../raft/types.ts';
 import { deferWithin } from './deadline.ts';
 import type { Deferred } from './deadline.ts';
 import type { LedgerNodeOptions } from './ports.ts';
 import type { Replica } from './replica.ts';
-import { packHeartbeat, unpackHeartbeat } from './pack-heartbeat.ts';
 import { SnapshotReceiver, splitSnapshot } from './snapshot-chunks.ts';
 
 const SNAPSHOT_EVERY = 2_000;
-/** Finer than heartbeats, so that two members rarely campaign in the same tick. */
-const TICKS_PER_HEARTBEAT = 3;
+/** About how long a tick is, ms: finer than heartbeats, so that two members rarely campaign in the same one. */
+const TICK_MS = 50;
 
 interface ProposalWaiter {
   readonly term: number;
@@ -54,14 +54,15 @@ export class Voter {
     this.#onChange = onChange;
     const { loaded } = options.store;
     const profile = options.profile;
-    this.#tickMs = profile.heartbeatMs / TICKS_PER_HEARTBEAT;
+    const heartbeatTicks = Math.round(profile.heartbeatMs / TICK_MS);
+    this.#tickMs = profile.heartbeatMs / heartbeatTicks;
     const snapshot = loaded.kind === 'loaded' ? loaded.snapshot : null;
     if (snapshot !== null) replica.install(snapshot.index, snapshot.term, snapshot.data);
     this.#lastSnapshotIndex = snapshot?.index ?? 0;
     this.#raft = new Raft({
       id,
       random: () => options.world.chance.next(),
-      heartbeatTicks: TICKS_PER_HEARTBEAT,
+      heartbeatTicks,
       electionTicks: Math.round(profile.electionMinMs / this.#tickMs),
       electionSpreadTicks: Math.round((profile.electionMaxMs - profile.electionMinMs) / this.#tickMs),
       stored: loaded.kind === 'loaded'
@@ -72,6 +73,7 @@ export class Voter {
 
   start(): void {
     this.#options.mesh.onMessage('ledger', (from, frame) => this.#receive(from, frame));
+    this.#options.heartbeats?.onMessage((from, message) => this.#receive(from, { version: RAFT_VERSION, ...message }));
     this.#scheduleTick();
     this.#kick();
   }
@@ -155,7 +157,7 @@ export class Voter {
 
   #receive(from: MemberId, frame: unknown): void {
     if (this.#isStopped || this.#isRetired) return;
-    const message = this.#receiver.accept(from, unpackHeartbeat(frame));
+    const message = this.#receiver.accept(from, frame);
     if (message === null) return;
     const sender = typeof message === 'object' && message !== null && 'from' in message ? message.from : null;
     // A member speaks for itself only: the mesh has proven who it is.
@@ -226,7 +228,9 @@ export class Voter {
       this.#raft.reportSnapshot(message.to, isDelivered);
       return;
     }
-    if (!this.#options.mesh.send(to, 'ledger', packHeartbeat(message))) this.#raft.reportUnreachable(message.to);
+    const isHeartbeat = message.kind === 'heartbeat' || message.kind === 'heartbeatResponse';
+    if (isHeartbeat && this.#options.heartbeats?.send(to, message) === true) return;
+    if (!this.#options.mesh.send(to, 'ledger', message)) this.#raft.reportUnreachable(message.to);
   }
 
   #apply(ready: Ready): void {
