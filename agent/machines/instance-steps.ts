@@ -87,6 +87,8 @@ export function nextInstanceStep(view: InstanceView): InstanceStep {
 function startingStep(view: InstanceView, domain: ObservedDomain | undefined): InstanceStep {
   const { instance } = view;
   if (instance.desired !== 'running') return stoppingStep(view, domain);
+  const failed = instance.volumes.find((id) => view.state.volumes.get(id)?.tainted.includes(view.self.node) === true);
+  if (domain === undefined && failed !== undefined) return afterDomain(view, 'startFailed', `the disk of ${failed} on ${view.self.node} failed`);
   if (domain === undefined && areVolumesReady(view)) return { kind: 'createDomain' };
   if (domain === undefined) return (view.startingForMs ?? 0) < START_WAIT_MS ? wait('its volumes are not ready') : afterDomain(view, 'startFailed', 'its volumes could not be used in time');
   switch (domain.state) {

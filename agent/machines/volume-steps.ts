@@ -38,6 +38,8 @@ export type VolumeStep =
   /** Ask the other end whether it agrees, then propose Expand with the version read before. */
   | { readonly kind: 'expand'; readonly replica: NodeId; readonly version: number }
   | { readonly kind: 'demote' }
+  /** This replica's disk is beyond use, and another one is whole: tell the ledger, which has it replaced. */
+  | { readonly kind: 'reportFailedDisk'; readonly reason: string }
   | { readonly kind: 'wipe' }
   | { readonly kind: 'reportWiped' }
   /** Nothing to do but wait; says for what, for people. */
@@ -58,6 +60,8 @@ export interface VolumeView {
   readonly promotionWaitedMs: number | null;
   /** How long {@link isForgotten} has been so, ms; null or absent: it is not. */
   readonly forgottenForMs?: number | null;
+  /** How long this replica has been without its disk (DRBD shows none, or it could not be made), ms; null or absent: it is not. */
+  readonly withoutDiskForMs?: number | null;
 }
 
 /** How long a promotion waits for a live peer to connect before it goes alone (SAFETY.md 5.5: connect first, promote connected). */
@@ -65,6 +69,12 @@ export const CONNECT_WAIT_MS = 5_000;
 
 /** How long blocks may stay out of sync on a connection that copies nothing, before something is done about it. */
 export const FORGOTTEN_WAIT_MS = 10_000;
+
+/**
+ * How long a replica may be without its disk, which is tried again all the while, before it is given up for a new one. Longer
+ * than a controller needs after a start; short, because until then the volume has one copy, or its instance does not start.
+ */
+export const DISK_WAIT_MS = 15_000;
 
 const settled: VolumeStep = { kind: 'settled' };
 const wait = (reason: string): VolumeStep => ({ kind: 'wait', reason });
@@ -75,16 +85,55 @@ export function nextVolumeStep(view: VolumeView): VolumeStep {
   if (volume.retired.includes(self.node)) return removalStep(view);
   if (!volume.replicas.includes(self.node)) return settled;
   if (volume.deleting) return removalStep(view);
-  if (volume.tainted.includes(self.node)) return { kind: 'alarm', reason: 'the disk of this replica failed; it waits to be replaced' };
-
   const resource = observed.resources.get(volume.id);
+  if (volume.tainted.includes(self.node)) return taintedStep(view, resource);
+
   if (observed.configs.get(volume.id) !== view.wantedConfig) {
     if (resource === undefined) return { kind: 'configure', adjust: false };
     return isAdjustSafe(view, resource) ? { kind: 'configure', adjust: true } : wait('the configuration changes after the in-sync set shrank');
   }
-  if (observed.replicas.get(volume.id)?.formed !== true) return { kind: 'createReplica' };
+  if (observed.replicas.get(volume.id)?.formed !== true) return isGivenUp(view, resource) ? { kind: 'reportFailedDisk', reason: 'it cannot be made' } : { kind: 'createReplica' };
   if (resource === undefined) return mayComeUp(view) ? { kind: 'up' } : wait('whoever holds the volume says first whether this replica missed writes');
+  if (isWritingElsewhere(view, resource)) return { kind: 'reportFailedDisk', reason: `the primary is ${resource.disk}: what it writes is on its peer alone` };
+  if (resource.disk === 'Diskless' && resource.role !== 'Primary' && isGivenUp(view, resource)) return { kind: 'reportFailedDisk', reason: 'it cannot be attached' };
   return shouldBePrimary(view) ? primaryStep(view, resource) : secondaryStep(view, resource);
+}
+
+/**
+ * A failed disk waits to be replaced, and that only while nobody uses it: a primary that serves its domain over the network,
+ * by its peer, goes on until the instance is stopped. The report of that stop waits for the demotion.
+ */
+function taintedStep(view: VolumeView, resource: ObservedResource | undefined): VolumeStep {
+  const isInUse = view.volume.instance !== null && view.observed.domains.has(view.volume.instance);
+  if (resource?.role === 'Primary' && !isInUse) return { kind: 'demote' };
+  return { kind: 'alarm', reason: 'the disk of this replica failed; it waits to be replaced' };
+}
+
+/**
+ * A primary without its disk has every write acknowledged by its peer alone, while the ledger still counts itself in: were the
+ * peer lost, this replica could be offered again without them (SAFETY.md 2.3, "primary continues diskless"). So at once.
+ */
+function isWritingElsewhere(view: VolumeView, resource: ObservedResource): boolean {
+  const isWithout = resource.role === 'Primary' && (resource.disk === 'Diskless' || resource.disk === 'Failed');
+  return isWithout && view.volume.formatted && view.volume.inSync.includes(view.self.node) && isOtherWhole(view, resource);
+}
+
+/** Whether this replica was without its disk for long enough, and nothing is lost with it: the only one in sync is waited for. */
+function isGivenUp(view: VolumeView, resource: ObservedResource | undefined): boolean {
+  const { volume, self, state } = view;
+  if ((view.withoutDiskForMs ?? 0) < DISK_WAIT_MS) return false;
+  if (volume.formatted) return !volume.inSync.includes(self.node) || isOtherWhole(view, resource);
+  return volume.replicas.some((node) => node !== self.node && !volume.tainted.includes(node) && isUp(state.nodes.get(node)));
+}
+
+/** Whether another replica that the ledger counts in sync shows itself whole on the connection, now. */
+function isOtherWhole({ volume, self }: VolumeView, resource: ObservedResource | undefined): boolean {
+  const isCounted = volume.inSync.some((node) => node !== self.node && !volume.tainted.includes(node));
+  return isCounted && resource !== undefined && isConnected(resource) && resource.peerDisk === 'UpToDate';
+}
+
+function isUp(node: NodeRecord | undefined): boolean {
+  return node !== undefined && node.bootId !== null && isLive(node, node.bootId);
 }
 
 /**
@@ -131,9 +180,13 @@ function primaryStep(view: VolumeView, resource: ObservedResource): VolumeStep {
 function promotionStep(view: VolumeView, resource: ObservedResource): VolumeStep {
   const { volume, self } = view;
   if (!volume.inSync.includes(self.node)) return { kind: 'alarm', reason: 'this node holds the volume, but its replica is not in sync' };
-  // A disk that could not be read when the resource came up: what it holds is said by its metadata, once it is attached.
-  if (resource.disk === 'Diskless' && resource.peerRole !== 'Primary') return { kind: 'attach' };
   const peer = peerOf(view);
+  // A disk that could not be read when the resource came up: what it holds is said by its metadata, once it is attached. Where
+  // another replica could do instead, it is connected first (`up` ended at the disk): whether that one is whole is seen there.
+  if (resource.disk === 'Diskless' && resource.peerRole !== 'Primary') {
+    const isUnconnected = resource.connection === null || resource.connection === 'StandAlone';
+    return isUnconnected && volume.inSync.length > 1 && !isPeerDead(peer) ? { kind: 'connect' } : { kind: 'attach' };
+  }
   if (isConnected(resource)) {
     if (isPeerDead(peer)) return { kind: 'disconnectForce', reason: 'its node is fenced, but its kernel is still connected' };
     if (resource.peerRole === 'Primary') return wait('the other replica is still primary');

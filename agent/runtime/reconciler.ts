@@ -69,6 +69,7 @@ export class Reconciler {
   readonly #configs = new Map<VolumeId, string>();
   readonly #promotingSince: Since<VolumeId> = new Map();
   readonly #forgottenSince: Since<VolumeId> = new Map();
+  readonly #withoutDiskSince: Since<VolumeId> = new Map();
   readonly #startingSince = new Map<InstanceId, { readonly generation: number; readonly atMs: number }>();
   readonly #stoppingSince: Since<InstanceId> = new Map();
   readonly #destroyingSince: Since<InstanceId> = new Map();
@@ -241,6 +242,8 @@ export class Reconciler {
     const resource = this.observed().resources.get(id);
     if (resource === undefined || !isForgotten(volume, self, resource)) this.#forgottenSince.delete(id);
     else if (!this.#forgottenSince.has(id)) this.#forgottenSince.set(id, world.clock.nowMs());
+    if (resource?.disk === 'Diskless') this.#lacksDisk(id);
+    else if (resource !== undefined) this.#withoutDiskSince.delete(id);
     return await this.#takeVolumeStep(volume, this.#stepFor(state, volume), this.#wantedConfig(state, volume));
   }
 
@@ -250,7 +253,12 @@ export class Reconciler {
       state, volume, self, observed: this.observed(), wantedConfig: this.#wantedConfig(state, volume),
       promotionWaitedMs: ageOf(this.#promotingSince.get(volume.id), world.clock.nowMs()),
       forgottenForMs: ageOf(this.#forgottenSince.get(volume.id), world.clock.nowMs()),
+      withoutDiskForMs: ageOf(this.#withoutDiskSince.get(volume.id), world.clock.nowMs()),
     });
+  }
+
+  #lacksDisk(id: VolumeId): void {
+    if (!this.#withoutDiskSince.has(id)) this.#withoutDiskSince.set(id, this.#options.world.clock.nowMs());
   }
 
   #wantedConfig(state: CellState, volume: VolumeRecord): string {
@@ -268,10 +276,7 @@ export class Reconciler {
     this.#note(id, step);
     switch (step.kind) {
       case 'createReplica':
-        await this.#creating.take(async () => await this.#asReplica(volume, step, 'keep', async () => {
-          await replicas.createReplica(id, volume.sizeBytes);
-          this.#replicas = await replicas.listReplicas();
-        }));
+        await this.#creating.take(async () => await this.#asReplica(volume, step, 'keep', async () => await this.#createReplica(volume)));
         return 'again';
       case 'configure':
         await this.#asReplica(volume, step, 'keep', async () => {
@@ -316,10 +321,15 @@ export class Reconciler {
       case 'demote':
         await replicas.demote(id);
         return 'again';
+      case 'reportFailedDisk':
+        this.#alarm(id, `the disk of this replica failed: ${step.reason}`);
+        await this.#report({ kind: 'replicaTainted', actor: this.#options.self, volume: id });
+        return 'again';
       case 'wipe':
         await this.#asReplica(volume, step, 'wipe', async () => {
           await replicas.wipeReplica(id);
           this.#configs.delete(id);
+          this.#withoutDiskSince.delete(id);
           this.#replicas = await replicas.listReplicas();
         });
         return 'again';
@@ -336,6 +346,18 @@ export class Reconciler {
       default:
         return unreachable(step);
     }
+  }
+
+  async #createReplica(volume: VolumeRecord): Promise<void> {
+    const { replicas } = this.#options;
+    try {
+      await replicas.createReplica(volume.id, volume.sizeBytes);
+    } catch (error) {
+      this.#lacksDisk(volume.id);
+      throw error;
+    }
+    this.#withoutDiskSince.delete(volume.id);
+    this.#replicas = await replicas.listReplicas();
   }
 
   /** One step on this node's replica, under its permit, if the ledger as it is now asks for the same step. */

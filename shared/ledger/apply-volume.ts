@@ -8,7 +8,9 @@ import type { Change, CommandOf } from './change.ts';
 import type { ApplyResult } from './commands.ts';
 import { refuseAct, refuseActor, refuseVolumeHolder } from './guards.ts';
 import { dropReplica, putVolume, taint } from './in-sync.ts';
-import { isFenced } from '../model/node.ts';
+import type { NodeId } from '../ids.ts';
+import type { CellState } from '../model/cell.ts';
+import { isFenced, isLive } from '../model/node.ts';
 import type { VolumeRecord } from '../model/volume.ts';
 
 /** The holder goes on alone. Answers `{ version, peersFenced }`: whether every replica that left is on a fenced node. */
@@ -73,13 +75,28 @@ export function volumeFormatted(change: Change, command: CommandOf<'volumeFormat
   return APPLIED;
 }
 
+/**
+ * A node cannot use the disk of its replica any more. Refused while no other living node has everything: a disk that cannot be
+ * read has missed no write that the ledger counts on it, so the only one in sync is waited for, and not given up.
+ */
 export function replicaTainted(change: Change, command: CommandOf<'replicaTainted'>): ApplyResult {
   const volume = change.state.volumes.get(command.volume);
   if (volume === undefined) return rejected('unknownVolume', `there is no volume ${command.volume}`);
-  const refusal = refuseActor(change.state, command.actor);
+  const refusal = refuseActor(change.state, command.actor) ?? refuseLastTainted(change.state, volume, command.actor.node);
   if (refusal !== null) return refusal;
   taint(change, volume, command.actor.node);
   return APPLIED;
+}
+
+function refuseLastTainted(state: CellState, volume: VolumeRecord, node: NodeId): ApplyResult | null {
+  // Before the first content any replica may become the holder's: one that is left is enough.
+  const whole = volume.formatted ? volume.inSync : volume.replicas;
+  if (!whole.includes(node) || volume.tainted.includes(node)) return null;
+  const isOtherAlive = whole.some((each) => {
+    const record = state.nodes.get(each);
+    return each !== node && !volume.tainted.includes(each) && record !== undefined && record.bootId !== null && isLive(record, record.bootId);
+  });
+  return isOtherAlive ? null : rejected('lastReplica', `no other living node has ${volume.id} in sync than ${node}`);
 }
 
 /** A retired replica, or one of a deleted volume, is gone from its node's disk. The last one takes the record with it. */

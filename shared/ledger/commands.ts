@@ -76,7 +76,7 @@ export type Command =
   | { readonly kind: 'replaceReplica'; readonly volume: VolumeId; readonly expectEpoch: number; readonly node: NodeId; readonly replaces: NodeId | null }
   /** The node wiped its retired (or deleted) replica: durably gone, not only planned to be. */
   | { readonly kind: 'replicaWiped'; readonly actor: Actor; readonly volume: VolumeId }
-  /** This replica's disk failed: never to be offered again. Shrinks it out when another one is in sync. */
+  /** This replica's disk failed: never to be offered again. Shrinks it out; refused while no other living node has everything. */
   | { readonly kind: 'replicaTainted'; readonly actor: Actor; readonly volume: VolumeId }
   | { readonly kind: 'registerImage'; readonly image: ImageRecord }
   | { readonly kind: 'setTags'; readonly instances: readonly InstanceId[]; readonly set: Readonly<Record<string, string>>; readonly remove: readonly { readonly key: string; readonly value: string | null }[] }

@@ -68,6 +68,12 @@ starting('is given back when its volumes cannot be used in time, and never while
   assert.is(back.kind === 'reportStopped' ? back.cause : back.kind, 'startFailed');
   assert.is(step({ resource: { suspended: ['fencing'] }, startingForMs: START_WAIT_MS }).kind, 'wait');
 });
+starting('is given back at once when a disk under it failed, but not before that volume is released', () => {
+  const tainted = { tainted: [A], inSync: [B] };
+  assert.is(step({ volume: tainted }).kind, 'wait', 'it is primary still');
+  const back = step({ volume: tainted, resource: { role: 'Secondary' } });
+  assert.is(back.kind === 'reportStopped' ? back.cause : back.kind, 'startFailed');
+});
 starting.run();
 
 const running = suite('a running instance');

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CONNECT_WAIT_MS, FORGOTTEN_WAIT_MS, nextVolumeStep } from '../../../../agent/machines/volume-steps.ts';
+import { CONNECT_WAIT_MS, DISK_WAIT_MS, FORGOTTEN_WAIT_MS, nextVolumeStep } from '../../../../agent/machines/volume-steps.ts';
 import type { VolumeStep } from '../../../../agent/machines/volume-steps.ts';
 import type { Observed, ObservedResource } from '../../../../agent/machines/observed.ts';
 import type { ObservedDomain } from '../../../../shared/model/domain.ts';
@@ -27,6 +27,7 @@ interface Case {
   readonly domain?: Partial<ObservedDomain>;
   readonly waitedMs?: number;
   readonly forgottenForMs?: number;
+  readonly withoutDiskForMs?: number;
 }
 
 function step(given: Case): VolumeStep {
@@ -46,7 +47,7 @@ function step(given: Case): VolumeStep {
     domains: new Map(given.domain === undefined ? [] : [[inst, { instance: inst, domainId: 1, state: 'running', generation: 3, bootId: bootA, ...given.domain }]]),
     configs: new Map([[vol, given.config ?? 'wanted']]),
   };
-  return nextVolumeStep({ state, volume, self: { node: A, bootId: bootA }, observed, wantedConfig: 'wanted', promotionWaitedMs: given.waitedMs ?? 0, forgottenForMs: given.forgottenForMs ?? null });
+  return nextVolumeStep({ state, volume, self: { node: A, bootId: bootA }, observed, wantedConfig: 'wanted', promotionWaitedMs: given.waitedMs ?? 0, forgottenForMs: given.forgottenForMs ?? null, withoutDiskForMs: given.withoutDiskForMs ?? null });
 }
 
 const alone = { connection: 'Connecting', replication: null, peerDisk: 'DUnknown', peerRole: 'Unknown' } as const;
@@ -169,3 +170,48 @@ idle('attaches a disk that could not be read when it came up', () => {
   assert.is.not(step({ ...outside, volume: { ...outside.volume, inSync: [A, B] }, resource: { disk: 'Diskless' } }).kind, 'attach', 'not while it counts as in sync');
 });
 idle.run();
+
+const failing = suite('a replica without its disk');
+const bare = { ...outside, resource: { disk: 'Diskless' }, withoutDiskForMs: DISK_WAIT_MS } as const;
+failing('is tried again for a while, and then given up', () => {
+  assert.is(step({ ...bare, withoutDiskForMs: DISK_WAIT_MS - 1 }).kind, 'attach');
+  assert.is(step(bare).kind, 'reportFailedDisk');
+  assert.is(step({ ...bare, resource: { ...alone, disk: 'Diskless' } }).kind, 'reportFailedDisk', 'it is not in sync: nothing is lost with it');
+});
+failing('is given up while it counts as in sync only when the other one is seen to be whole', () => {
+  const counted = { ...bare, volume: { ...bare.volume, inSync: [A, B] } } as const;
+  assert.is(step(counted).kind, 'reportFailedDisk');
+  for (const resource of [{ ...alone, disk: 'Diskless' }, { disk: 'Diskless', peerDisk: 'Inconsistent' }, { disk: 'Diskless', peerDisk: 'Diskless' }] as const) {
+    assert.is.not(step({ ...counted, resource }).kind, 'reportFailedDisk', JSON.stringify(resource));
+  }
+  assert.is.not(step({ ...counted, volume: { ...counted.volume, tainted: [B] } }).kind, 'reportFailedDisk');
+});
+failing('is never given up while it is the only one in sync, however long it takes', () => {
+  assert.is(step({ ...bare, volume: { ...bare.volume, inSync: [A] }, withoutDiskForMs: 1e9 }).kind, 'attach');
+  assert.is(step({ resource: { disk: 'Diskless' }, volume: { inSync: [A] }, withoutDiskForMs: 1e9 }).kind, 'attach', 'not for a start either');
+});
+failing('is connected before it is attached where the other one could do instead', () => {
+  assert.is(step({ resource: { ...alone, connection: null, disk: 'Diskless' } }).kind, 'connect');
+  assert.is(step({ resource: { ...alone, connection: null, disk: 'Diskless' }, peer: fencedPeer }).kind, 'attach');
+});
+failing('is given up for a start that another node can make', () => assert.is(step({ resource: { disk: 'Diskless' }, withoutDiskForMs: DISK_WAIT_MS }).kind, 'reportFailedDisk'));
+failing('is told of at once by a primary that writes over the network, and not by one that must', () => {
+  for (const disk of ['Failed', 'Diskless'] as const) {
+    assert.is(step({ ...running, resource: { role: 'Primary', disk } }).kind, 'reportFailedDisk');
+    assert.is.not(step({ ...running, volume: { inSync: [A] }, resource: { role: 'Primary', disk } }).kind, 'reportFailedDisk');
+  }
+});
+failing('stays primary for its domain, and is demoted once that is gone', () => {
+  const given = { volume: { tainted: [A], inSync: [B] }, instance: { phase: 'running' }, resource: { role: 'Primary', disk: 'Diskless' } } as const;
+  assert.is(step({ ...given, domain: {} }).kind, 'alarm');
+  assert.is(step(given).kind, 'demote');
+});
+failing('is given up when it cannot be made', () => {
+  const given = { isFormed: false, resource: null, withoutDiskForMs: DISK_WAIT_MS } as const;
+  assert.is(step({ ...given, withoutDiskForMs: DISK_WAIT_MS - 1 }).kind, 'createReplica');
+  assert.is(step({ ...given, volume: { inSync: [B] } }).kind, 'reportFailedDisk');
+  assert.is(step({ ...given, volume: { formatted: false, inSync: [A] } }).kind, 'reportFailedDisk', 'there is nothing to lose');
+  assert.is(step({ ...given, volume: { formatted: false, inSync: [A], tainted: [B] } }).kind, 'createReplica');
+  assert.is(step({ ...given, volume: { formatted: false, inSync: [A] }, peer: fencedPeer }).kind, 'createReplica');
+});
+failing.run();

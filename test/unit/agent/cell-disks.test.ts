@@ -1,0 +1,140 @@
+// deadline: 240 s
+/** Disks that fail for good, in whole cells: what becomes of the replica, of the volume, and of whoever uses it. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { InstanceId, NodeId, VolumeId } from '../../../shared/ids.ts';
+import type { VolumeRecord } from '../../../shared/model/volume.ts';
+import { unrest } from '../../support/cell-witness.ts';
+import { VirtualCell } from '../../support/virtual-cell.ts';
+
+interface Running {
+  readonly cell: VirtualCell;
+  readonly id: InstanceId;
+  readonly volume: VolumeId;
+  readonly holder: NodeId;
+  /** The node of the other replica. */
+  readonly other: NodeId;
+}
+
+/** Three nodes with one running instance on two replicas in sync. Rebuilds that only time begins are 15 minutes away. */
+async function withInstance(body: (running: Running) => Promise<void>): Promise<void> {
+  const cell = new VirtualCell({ nodes: 3 });
+  try {
+    await cell.ready();
+    const [id] = await cell.run();
+    if (id === undefined) throw new Error('no instance was made');
+    await cell.world.until('nothing is amiss', () => unrest(cell).length === 0, 90_000);
+    const [volume] = [...cell.state().volumes.values()];
+    const { holder } = cell.instance(id);
+    const other = volume?.replicas.find((node) => node !== holder);
+    if (volume === undefined || holder === null || other === undefined) throw new Error('it has no two replicas');
+    await body({ cell, id, volume: volume.id, holder, other });
+    assert.equal(cell.room.report().violations, []);
+    assert.is(cell.drbd.room?.splitBrains, 0);
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${cell.tail(80)}`, { cause: error });
+  }
+}
+
+function record(cell: VirtualCell, volume: VolumeId): VolumeRecord {
+  const found = cell.state().volumes.get(volume);
+  if (found === undefined) throw new Error(`no volume ${volume}`);
+  return found;
+}
+
+async function wholeWithout(cell: VirtualCell, volume: VolumeId, node: NodeId, limitMs: number): Promise<void> {
+  await cell.world.until(`${volume} is whole without ${node}`, () => {
+    const { inSync, replicas, tainted, retired } = record(cell, volume);
+    return inSync.length === 2 && !replicas.includes(node) && tainted.length === 0 && retired.length === 0;
+  }, limitMs);
+}
+
+/** The node starts again, and none of its disks can be read. */
+function returnWithoutDisk(cell: VirtualCell, node: NodeId): void {
+  cell.room.powerOff(node);
+  cell.room.failDisk(node, null, 'error');
+  cell.room.powerOn(node);
+}
+
+async function stop(cell: VirtualCell, id: InstanceId): Promise<void> {
+  await cell.propose({ kind: 'setDesired', instances: [id], desired: 'stopped', force: false });
+  await cell.untilPhase(id, 'stopped', 30_000);
+}
+
+function ackedRecord(cell: VirtualCell, id: InstanceId): number {
+  return cell.room.report().instances[id]?.lastAckedRecord ?? -1;
+}
+
+const disks = suite('a cell');
+
+disks('rebuilds a replica on a third node whose disk cannot be attached after a restart', async () => {
+  await withInstance(async ({ cell, id, volume, other }) => {
+    returnWithoutDisk(cell, other);
+    await wholeWithout(cell, volume, other, 120_000);
+    assert.is(cell.instance(id).generation, 1, 'the instance ran on');
+  });
+});
+
+disks('starts an instance on the other node when the disk of its own cannot be attached', async () => {
+  await withInstance(async ({ cell, id, volume, holder, other }) => {
+    await stop(cell, id);
+    returnWithoutDisk(cell, holder);
+    await cell.ready();
+    await cell.propose({ kind: 'setDesired', instances: [id], desired: 'running', force: false });
+    await cell.untilPhase(id, 'running', 60_000);
+    assert.is(cell.instance(id).holder, other);
+    await wholeWithout(cell, volume, holder, 120_000);
+  });
+});
+
+disks('waits for the only replica in sync when its disk cannot be attached, and runs once it can', async () => {
+  await withInstance(async ({ cell, id, volume, holder, other }) => {
+    cell.room.powerOff(other);
+    await cell.world.until('the in-sync set shrank', () => record(cell, volume).inSync.join() === holder, 20_000);
+    await cell.world.advance(5_000);
+    await stop(cell, id);
+    const acked = ackedRecord(cell, id);
+    returnWithoutDisk(cell, holder);
+    await cell.propose({ kind: 'setDesired', instances: [id], desired: 'running', force: false });
+    cell.room.powerOn(other);
+    await cell.world.advance(150_000);
+    assert.equal(record(cell, volume).tainted, []);
+    assert.equal(record(cell, volume).inSync, [holder]);
+    assert.is.not(cell.instance(id).phase, 'running');
+    cell.room.repairDisk(holder, null);
+    await cell.world.until('it runs, and all is well', () => unrest(cell).length === 0, 240_000);
+    await cell.world.until('it writes on where it ended', () => ackedRecord(cell, id) > acked, 20_000);
+  });
+});
+
+disks('lets a guest write on over the network when its disk is detached, and counts that replica out at once', async () => {
+  await withInstance(async ({ cell, id, volume, holder, other }) => {
+    const { bootId } = cell.room.nodeReport(holder);
+    const { exitCode, stderr } = await cell.finish(cell.room.run(holder, bootId ?? '', ['drbdadm', '-c', `/node/drbd/${volume}.res`, 'detach', volume], ''));
+    assert.is(exitCode, 0, stderr);
+    const tookMs = await cell.world.until('that replica is out of the in-sync set', () => record(cell, volume).inSync.join() === other, 2_000);
+    assert.ok(tookMs < 1_000, `took ${tookMs} ms`);
+    const acked = ackedRecord(cell, id);
+    await cell.world.until('the guest writes on', () => ackedRecord(cell, id) > acked + 3, 10_000);
+    assert.is(cell.instance(id).generation, 1);
+    await stop(cell, id);
+    await cell.propose({ kind: 'setDesired', instances: [id], desired: 'running', force: false });
+    await cell.untilPhase(id, 'running', 30_000);
+    assert.is(cell.instance(id).holder, other);
+    await wholeWithout(cell, volume, holder, 120_000);
+  });
+});
+
+disks('makes a replica elsewhere when the disk of the chosen node cannot take it', async () => {
+  await withInstance(async ({ cell, volume, other }) => {
+    const third = cell.nodeIds.find((node) => !record(cell, volume).replicas.includes(node));
+    if (third === undefined) throw new Error('every node has a replica');
+    returnWithoutDisk(cell, other);
+    await cell.world.until('the third node has begun', () => cell.room.nodeReport(third).volumes === 1, 120_000);
+    cell.room.failDisk(third, null, 'error');
+    cell.room.repairDisk(other, null);
+    await wholeWithout(cell, volume, third, 180_000);
+  });
+});
+
+disks.run();
