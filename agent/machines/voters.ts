@@ -6,7 +6,13 @@
  *
  * Sitting voters are kept as long as they are of use; places go to nodes of failure domains that have none yet. A
  * voter that is gone for long is replaced only while the others are a live majority and somebody can take its place
- * (SAFETY.md 3.3). A member with a new store is a new voter: its old voter id can only be removed.
+ * (SAFETY.md 3.3). A member with a new store is a new voter: its old voter id is *vacant*, which nobody has to wait for. It can only be
+ * removed, after another one votes in its place: with three voters, taking it out first would leave two, of which both are needed,
+ * and nothing would be gained, for three with a vacant one need both others as well.
+ *
+ * At most one seat changes hands in half a minute. Within that change the pause guards against doubt, whether the old voter comes
+ * back; about a vacant one there is none. So its heir votes as soon as it has kept up for ten seconds, and it goes at once after
+ * that: until it goes there is one voter more than should be, and the majority is larger by one.
  */
 import { memberOfVoter, voterIdOf } from '../../shared/ids.ts';
 import type { MemberId, VoterId } from '../../shared/ids.ts';
@@ -32,6 +38,8 @@ export interface VoterHints {
   readonly leader: VoterId;
   /** How long each member has not answered, ms; absent or 0: it answers. */
   readonly goneMs: ReadonlyMap<MemberId, number>;
+  /** How long each learner has been within {@link CAUGHT_UP_LAG_ENTRIES} of the log's end, ms; absent: it is not. */
+  readonly caughtUpMs: ReadonlyMap<VoterId, number>;
   /** When the last change was committed, on the clock of `nowMs`; null: not since this leader was elected. */
   readonly lastChangeAtMs: number | null;
 }
@@ -54,6 +62,8 @@ export const VOTER_GONE_MS = 60 * SECOND_MS;
 export const VOTER_CHANGE_INTERVAL_MS = 30 * SECOND_MS;
 /** A learner this close to the leader's log has caught up. */
 export const CAUGHT_UP_LAG_ENTRIES = 100;
+/** A learner that was so for this long may take a seat (SAFETY.md 3.3). */
+export const CAUGHT_UP_MS = 10 * SECOND_MS;
 
 /** Phases of a node that may begin to vote. */
 const READY_PHASES: readonly NodePhase[] = ['active', 'draining', 'maintenance'];
@@ -81,11 +91,21 @@ export function planVoters(conf: VoterConf, state: CellState, hints: VoterHints,
   const wanted = wantedVoters(conf, candidates, hints.leader);
   const step = nextStep(conf, hints, candidates, wanted);
   if (step.kind === 'none') return step;
-  const waitMs = hints.lastChangeAtMs === null ? 0 : hints.lastChangeAtMs + VOTER_CHANGE_INTERVAL_MS - nowMs;
   // The first voters of a young cell are added without a pause: they make it safer, and nothing can flap yet.
   const isGrowth = step.change.kind !== 'remove' && conf.voters.length < wanted.size;
-  if (waitMs > 0 && !isGrowth) return { kind: 'none', reason: 'tooSoon', detail: `the last change was ${VOTER_CHANGE_INTERVAL_MS - waitMs} ms ago` };
-  return step;
+  if (isGrowth) return step;
+  const { kind, voter } = step.change;
+  const steadyMs = hints.caughtUpMs.get(voter) ?? 0;
+  if (kind === 'promote' && steadyMs < CAUGHT_UP_MS) return { kind: 'none', reason: 'catchingUp', detail: `${memberOfVoter(voter)} has kept up for ${Math.round(steadyMs)} ms` };
+  const waitMs = hints.lastChangeAtMs === null ? 0 : hints.lastChangeAtMs + VOTER_CHANGE_INTERVAL_MS - nowMs;
+  if (waitMs <= 0 || isOnBehalfOfVacant(conf, candidates, step.change)) return step;
+  return { kind: 'none', reason: 'tooSoon', detail: `the last change was ${Math.round(VOTER_CHANGE_INTERVAL_MS - waitMs)} ms ago` };
+}
+
+/** A second or third step of a vacant voter's replacement: its heir's vote, or its own removal. The first one begins a new change. */
+function isOnBehalfOfVacant(conf: VoterConf, candidates: readonly Candidate[], { kind, voter }: VoterChange): boolean {
+  const vacant = conf.voters.filter((sitting) => !candidates.some((candidate) => candidate.voter === sitting));
+  return kind === 'promote' ? vacant.length > 0 : kind === 'remove' && vacant.includes(voter);
 }
 
 /**

@@ -16,7 +16,7 @@ import type { PlacementHints } from '../machines/placement.ts';
 import { NO_MEMORY, remember } from '../machines/plan-memory.ts';
 import type { PlanMemory } from '../machines/plan-memory.ts';
 import { plan } from '../machines/plan.ts';
-import { planVoters } from '../machines/voters.ts';
+import { CAUGHT_UP_LAG_ENTRIES, planVoters } from '../machines/voters.ts';
 import type { Fencer } from './fencer-ports.ts';
 
 const PROPOSE_TIMEOUT_MS = 4_000;
@@ -49,6 +49,7 @@ export class Healer {
   #isChangingVoters = false;
   #lastVoterChangeAtMs: number | null = null;
   readonly #goneSince = new Map<MemberId, number>();
+  readonly #caughtUpSince = new Map<VoterId, number>();
   #isStopped = false;
 
   constructor(options: HealerOptions) {
@@ -115,6 +116,7 @@ export class Healer {
       this.#ledTerm = null;
       this.#memory = NO_MEMORY;
       this.#goneSince.clear();
+      this.#caughtUpSince.clear();
       return;
     }
     const { term } = log.raftStatus();
@@ -163,6 +165,7 @@ export class Healer {
     const nowMs = world.clock.nowMs();
     const raft = log.raftStatus();
     this.#noteSilence(nowMs);
+    this.#noteLearners(nowMs);
     if (this.#isChangingVoters) return;
     const match = Object.fromEntries(raft.peers.map((peer) => [peer.id, peer.match]));
     const next = planVoters(
@@ -171,7 +174,7 @@ export class Healer {
         match: { ...match, [log.voterId]: raft.lastIndex }, lastIndex: raft.lastIndex,
       },
       log.state(),
-      { leader: log.voterId, goneMs: new Map([...this.#goneSince].map(([member, since]) => [member, nowMs - since])), lastChangeAtMs: this.#lastVoterChangeAtMs },
+      { leader: log.voterId, goneMs: agesOf(this.#goneSince, nowMs), caughtUpMs: agesOf(this.#caughtUpSince, nowMs), lastChangeAtMs: this.#lastVoterChangeAtMs },
       nowMs,
     );
     if (next.kind === 'none') return;
@@ -200,4 +203,15 @@ export class Healer {
       else if (!this.#goneSince.has(member)) this.#goneSince.set(member, nowMs);
     }
   }
+  /** A learner that keeps up with the log is noted with the time when that began. */
+  #noteLearners(nowMs: number): void {
+    const { peers } = this.#options.log.raftStatus();
+    const steady = new Set(peers.filter((peer) => peer.standing === 'learner' && peer.recentActive && peer.lag <= CAUGHT_UP_LAG_ENTRIES).map((peer) => peer.id as VoterId));
+    for (const voter of this.#caughtUpSince.keys()) if (!steady.has(voter)) this.#caughtUpSince.delete(voter);
+    for (const voter of steady) if (!this.#caughtUpSince.has(voter)) this.#caughtUpSince.set(voter, nowMs);
+  }
+}
+
+function agesOf<Key>(since: ReadonlyMap<Key, number>, nowMs: number): ReadonlyMap<Key, number> {
+  return new Map([...since].map(([key, sinceMs]) => [key, nowMs - sinceMs]));
 }

@@ -177,6 +177,8 @@ export class LedgerNode implements LeaderLog {
 
   async #servePropose(from: MemberId, body: unknown): Promise<Proposed> {
     const data = parseProposal(body);
+    // Only a leader's state says who is a member: that of one whose store was lost knows nobody yet.
+    if (this.#voter.status().role !== 'leader') throw notLeader(this.status().leader);
     const refusal = refuseProposal(this.#replica.state, this.#options.self, from, data.command);
     if (refusal !== null) throw new ClusterError('NotAuthorised', refusal, { retryable: false });
     const proposed = this.#voter.propose({ ...data, by: from }, LEADER_ANSWER_MS);

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CAUGHT_UP_LAG_ENTRIES, planVoters, VOTER_CHANGE_INTERVAL_MS, VOTER_GONE_MS, voterCount } from '../../../../agent/machines/voters.ts';
+import { CAUGHT_UP_LAG_ENTRIES, CAUGHT_UP_MS, planVoters, VOTER_CHANGE_INTERVAL_MS, VOTER_GONE_MS, voterCount } from '../../../../agent/machines/voters.ts';
 import type { VoterChange, VoterConf, VoterHints, VoterPlan } from '../../../../agent/machines/voters.ts';
 import { memberOfVoter, voterIdOf } from '../../../../shared/ids.ts';
 import type { MemberId, NodeId, VoterId } from '../../../../shared/ids.ts';
@@ -36,6 +36,8 @@ class Ledger {
   readonly cell: TestCell;
   readonly changes: VoterChange[] = [];
   gone = new Map<MemberId, number>();
+  /** Since when each learner has kept up: the moment that it was added, unless a test says otherwise. */
+  readonly caughtUpAtMs = new Map<VoterId, number>();
   nowMs = 1_000_000;
   lastChangeAtMs: number | null = null;
   leader: VoterId;
@@ -47,7 +49,8 @@ class Ledger {
   }
 
   plan(): VoterPlan {
-    const hints: VoterHints = { leader: this.leader, goneMs: this.gone, lastChangeAtMs: this.lastChangeAtMs };
+    const caughtUpMs = new Map(this.conf.learners.map((learner) => [learner, this.nowMs - (this.caughtUpAtMs.get(learner) ?? this.nowMs)]));
+    const hints: VoterHints = { leader: this.leader, goneMs: this.gone, caughtUpMs, lastChangeAtMs: this.lastChangeAtMs };
     return planVoters(this.conf, this.cell.state, hints, this.nowMs);
   }
 
@@ -56,6 +59,7 @@ class Ledger {
     const outcome = changeConf(this.conf, raft, 20);
     if (outcome.kind === 'refused') assert.unreachable(`${change.kind} ${change.voter}: ${outcome.reason}`);
     else this.conf = { ...this.conf, ...(outcome.conf as Pick<VoterConf, 'voters' | 'learners' | 'witnesses'>), match: { ...this.conf.match, [change.voter]: 1000 } };
+    if (change.kind === 'addLearner') this.caughtUpAtMs.set(change.voter, this.nowMs);
     this.changes.push(change);
     this.lastChangeAtMs = this.nowMs;
   }
@@ -66,6 +70,7 @@ class Ledger {
       const planned = this.plan();
       if (planned.kind === 'change') this.apply(planned.change);
       else if (planned.reason === 'tooSoon') this.nowMs += VOTER_CHANGE_INTERVAL_MS;
+      else if (planned.reason === 'catchingUp') this.nowMs += CAUGHT_UP_MS;
       else return planned.reason;
     }
     return assert.unreachable('it never rests') as never;
@@ -129,7 +134,11 @@ voters('waits half a minute between the steps of a replacement', () => {
   ledger.lastChangeAtMs = ledger.nowMs - VOTER_CHANGE_INTERVAL_MS + 1;
   assert.equal(ledger.plan().kind === 'none' && (ledger.plan() as { reason: string }).reason, 'tooSoon');
   ledger.nowMs += 1;
-  assert.is(ledger.plan().kind, 'change');
+  const first = ledger.plan();
+  assert.is(first.kind === 'change' && first.change.kind, 'addLearner');
+  if (first.kind === 'change') ledger.apply(first.change);
+  ledger.nowMs += VOTER_CHANGE_INTERVAL_MS - 1;
+  assert.equal(ledger.plan().kind === 'none' && (ledger.plan() as { reason: string }).reason, 'tooSoon', 'the old one may come back');
 });
 
 voters('keeps a dead one when nobody could take its place', () => {
@@ -168,6 +177,65 @@ voters('counts a member with a new store as a new voter', () => {
   ledger.changes.length = 0;
   assert.is(ledger.settle(), 'asWanted');
   assert.equal(ledger.changes.map((change) => [change.kind, change.voter]), [['addLearner', voter(2, 7)], ['promote', voter(2, 7)], ['remove', voter(2)]]);
+});
+
+voters('replaces one whose store is lost without waiting for it: its heir when that kept up for ten seconds, then it goes at once', () => {
+  const ledger = new Ledger(cellOf(3), voter(1));
+  ledger.settle();
+  ledger.nowMs += VOTER_CHANGE_INTERVAL_MS;
+  join(ledger.cell, 2, 'rack-2', 2, 7);
+  const beganAtMs = ledger.nowMs;
+  const first = ledger.plan();
+  assert.equal(first.kind === 'change' && first.change, { kind: 'addLearner', voter: voter(2, 7), witness: false });
+  if (first.kind === 'change') ledger.apply(first.change);
+  ledger.nowMs += CAUGHT_UP_MS - 1;
+  assert.equal(ledger.plan().kind === 'none' && (ledger.plan() as { reason: string }).reason, 'catchingUp');
+  ledger.nowMs += 1;
+  for (const expected of [{ kind: 'promote', voter: voter(2, 7), witness: false }, { kind: 'remove', voter: voter(2), witness: false }]) {
+    const next = ledger.plan();
+    assert.equal(next.kind === 'change' && next.change, expected);
+    if (next.kind === 'change') ledger.apply(next.change);
+  }
+  assert.is(ledger.nowMs - beganAtMs, CAUGHT_UP_MS);
+  assert.equal(ledger.sitting(), names(1, 2, 3));
+});
+
+voters('lets a store that is lost again and again cost one change of seats in half a minute', () => {
+  const ledger = new Ledger(cellOf(3), voter(1));
+  ledger.settle();
+  let wholeAtMs = ledger.nowMs;
+  for (let store = 7; store < 10; store += 1) {
+    join(ledger.cell, 2, 'rack-2', store, store);
+    assert.equal(ledger.plan().kind === 'none' && (ledger.plan() as { reason: string }).reason, 'tooSoon');
+    ledger.settle();
+    assert.ok(ledger.nowMs - wholeAtMs >= VOTER_CHANGE_INTERVAL_MS);
+    wholeAtMs = ledger.nowMs;
+  }
+});
+
+voters('never gives up a vacant seat before its heir sits, also in a cell where only two are left to decide', () => {
+  const ledger = new Ledger(cellOf(3), voter(1));
+  ledger.settle();
+  ledger.nowMs += VOTER_CHANGE_INTERVAL_MS;
+  ledger.cell.boot(2, 2, { storeUuid: `00000007${storeUuidOf(2).slice(8)}` });
+  assert.equal(ledger.plan().kind === 'none' && (ledger.plan() as { reason: string }).reason, 'noCandidate', 'the heir is not ready yet');
+  assert.is(ledger.conf.voters.length, 3);
+  ledger.gone.set(nodeIdOf(3), VOTER_GONE_MS);
+  ledger.cell.run({ kind: 'readyNode', actor: { node: nodeIdOf(2), bootId: ledger.cell.node(2).bootId as never } });
+  assert.equal(ledger.plan().kind === 'none' && (ledger.plan() as { reason: string }).reason, 'noMajority');
+});
+
+voters('waits for nobody whose node was removed for good', () => {
+  const ledger = new Ledger(cellOf(4), voter(1));
+  ledger.settle();
+  ledger.nowMs += VOTER_CHANGE_INTERVAL_MS;
+  ledger.cell.fence(2);
+  ledger.cell.run({ kind: 'removeNode', node: nodeIdOf(2) });
+  ledger.changes.length = 0;
+  const beganAtMs = ledger.nowMs;
+  assert.is(ledger.settle(), 'asWanted');
+  assert.equal(ledger.changes.map((change) => [change.kind, change.voter]), [['addLearner', voter(4)], ['promote', voter(4)], ['remove', voter(2)]]);
+  assert.is(ledger.nowMs - beganAtMs, CAUGHT_UP_MS);
 });
 
 voters('forgets a learner whose store is no more', () => {

@@ -1,0 +1,100 @@
+// deadline: 120 s
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { NodeId } from '../../../shared/ids.ts';
+import { SECOND_MS } from '../../../shared/units.ts';
+import { VirtualCell } from '../../support/virtual-cell.ts';
+
+/** A lost store is noticed, the new voter learns and keeps up for ten seconds, votes, and the old one goes. */
+const REPLACED_WITHIN_MS = 15 * SECOND_MS;
+
+/** A cell that came to rest; tells what was logged last when the body fails. */
+async function withCell(nodes: number, body: (cell: VirtualCell) => Promise<void>): Promise<void> {
+  const cell = new VirtualCell({ nodes });
+  try {
+    await cell.ready();
+    await cell.world.advance(40_000);
+    await body(cell);
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${cell.tail(80)}`, { cause: error });
+  }
+}
+
+const votersOf = (cell: VirtualCell, node: NodeId): readonly string[] => cell.voters().filter((voter) => voter.startsWith(`${node}.`));
+
+function followersOf(cell: VirtualCell): readonly NodeId[] {
+  return cell.nodeIds.filter((node) => node !== cell.leader() && votersOf(cell, node).length > 0);
+}
+
+/** The node's agent starts again on an empty store, under the same boot. Returns the voter id that nobody answers for any more. */
+function loseStore(cell: VirtualCell, node: NodeId): string {
+  const [old] = votersOf(cell, node);
+  if (old === undefined) throw new Error(`${node} does not vote`);
+  cell.loseStore(node);
+  cell.startAgent(node);
+  return old;
+}
+
+async function untilReplaced(cell: VirtualCell, node: NodeId, old: string, limitMs: number): Promise<void> {
+  await cell.world.until(`${node} votes under a new name, and ${old} is gone`, () => votersOf(cell, node).length === 1 && !cell.voters().includes(old), limitMs);
+}
+
+/** Whether the ledger still decides: it takes an entry that nobody asked for before. */
+async function untilItDecides(cell: VirtualCell, rebuildAfterMs: number, limitMs: number): Promise<void> {
+  cell.post({ kind: 'setParameters', change: { rebuildAfterMs } });
+  await cell.world.until('the ledger decides', () => cell.state().parameters.rebuildAfterMs === rebuildAfterMs, limitMs);
+}
+
+const seats = suite('a cell that lost the store of a voter');
+
+seats('replaces it in seconds, one voter at a time, and never has fewer than it should', async () => {
+  await withCell(3, async (cell) => {
+    const [node] = followersOf(cell);
+    if (node === undefined) throw new Error('nobody follows');
+    const seen: (readonly string[])[] = [cell.voters()];
+    const watch = (): void => {
+      if (cell.voters().join() !== seen.at(-1)?.join()) seen.push(cell.voters());
+      cell.world.timers.after(5, watch);
+    };
+    watch();
+    await untilReplaced(cell, node, loseStore(cell, node), REPLACED_WITHIN_MS);
+    assert.equal(seen.map((voters) => voters.length), [3, 4, 3]);
+  });
+});
+
+seats('survives the loss of another node right after that', async () => {
+  await withCell(3, async (cell) => {
+    const [node, other] = followersOf(cell);
+    if (node === undefined || other === undefined) throw new Error('not two follow');
+    loseStore(cell, node);
+    await cell.world.advance(REPLACED_WITHIN_MS);
+    cell.room.powerOff(other);
+    await untilItDecides(cell, 123_000, 20_000);
+  });
+});
+
+seats('survives the loss of another store a minute after that, the leader\'s own', async () => {
+  await withCell(3, async (cell) => {
+    const [node] = followersOf(cell);
+    const leader = cell.nodeIds.find((each) => each === cell.leader());
+    if (node === undefined || leader === undefined) throw new Error('nobody follows, or leads');
+    await untilReplaced(cell, node, loseStore(cell, node), REPLACED_WITHIN_MS);
+    await cell.world.advance(60_000 - REPLACED_WITHIN_MS);
+    const old = loseStore(cell, leader);
+    await untilItDecides(cell, 123_000, 20_000);
+    await untilReplaced(cell, leader, old, REPLACED_WITHIN_MS + 10_000);
+  });
+});
+
+seats('heals two lost stores of five, one after the other', async () => {
+  await withCell(5, async (cell) => {
+    const [first, second] = followersOf(cell);
+    if (first === undefined || second === undefined) throw new Error('not two follow');
+    const old = [loseStore(cell, first), loseStore(cell, second)] as const;
+    await untilReplaced(cell, first, old[0], 70_000);
+    await untilReplaced(cell, second, old[1], 70_000);
+    assert.is(cell.voters().length, 5);
+  });
+});
+
+seats.run();
