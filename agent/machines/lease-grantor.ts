@@ -87,18 +87,20 @@ export function judgeRenewal(renewal: Renewal, isDisputed: boolean, rules: Grant
   if (isFenced(node, renewal.bootId) || node.fenceIntentIndex !== null) return { kind: 'refuse', reason: 'fenced' };
   if (rules.halted.has(renewal.bootId)) return { kind: 'halted' };
   if (isDisputed) return { kind: 'refuse', reason: 'notAdmitted' };
-  if (!constantsOf(cell, renewal.node).includes(renewal.constants)) return { kind: 'refuse', reason: 'wrongProfile' };
+  if (!isCovered(cell, renewal.node, renewal.constants)) return { kind: 'refuse', reason: 'wrongProfile' };
   return { kind: 'grant' };
 }
 
 /**
- * Hashes of the profiles that the node's keeper may pet by: those that the fence wait kept for its boot covers. So an armed keeper
+ * Whether a keeper of the node may pet by the profile with this hash: the fence wait kept for its boot covers it. So an armed keeper
  * goes on by its old profile after the cell took another one: the ledger never shortens the wait of a running boot.
  */
-function constantsOf(cell: CellState, node: NodeId): readonly number[] {
+function isCovered(cell: CellState, node: NodeId, constants: number): boolean {
   const fenceWaitMs = fenceWaitOf(cell, node);
-  return Object.values(TIMING_PROFILES).flatMap((profile) => (profile.fenceWaitMs <= fenceWaitMs ? [constantsHash(profile)] : []));
+  return PROFILES.some((profile) => profile.fenceWaitMs <= fenceWaitMs && constantsHash(profile) === constants);
 }
+
+const PROFILES = Object.values(TIMING_PROFILES);
 
 /** When the next `timer` event is due; null when none is. */
 export function grantorWakesAtMs(state: GrantorState, rules: GrantRules): number | null {

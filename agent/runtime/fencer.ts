@@ -32,8 +32,9 @@ export function startFencer(ports: FencerPorts): Fencer {
     return {
       cell,
       halted: watches?.halted() ?? NOBODY,
-      // Half an interval of delay costs a lease nothing that it needs, and halves the rounds of a small cell.
-      roundSpacingMs: profile.renewIntervalMs / 2,
+      // A round is a heartbeat to every voter: a little more often, so that rounds take the heartbeats' place. The last of a
+      // row of renewals is answered so much later, well before its sender would turn to all voters (lease-holder.ts).
+      roundSpacingMs: 0.75 * profile.heartbeatMs,
       petWindowMs: profile.petWindowMs,
     };
   };

@@ -10,7 +10,7 @@
  * All durations in milliseconds. Source: SAFETY.md 4.3, but for the elections, which are shorter here: no lease is
  * confirmed while there is no leader, so an election and one more after a split vote must fit into the pet window
  * ({@link electionBudgetMs}), or the death of a leader resets every node of the cell. And but for the heartbeats of
- * `standard`, half as frequent here, which halves what an idle leader costs. Safety depends on neither.
+ * `standard`, which are rarer here: they are most of what an idle leader does. Safety depends on neither.
  */
 export interface TimingProfile {
   readonly name: 'fast' | 'standard' | 'soft';
@@ -48,7 +48,7 @@ export const TIMING_PROFILES: Readonly<Record<TimingProfile['name'], TimingProfi
   },
   standard: {
     name: 'standard', renewIntervalMs: 500, suspectAfterMs: 2_000, probeTimeoutMs: 500, petWindowMs: 3_000, watchdogMs: 4_000,
-    watchdogLatencyMs: 1_000, marginMs: 600, fenceWaitMs: 9_000, heartbeatMs: 300, electionMinMs: 1_000, electionMaxMs: 1_500, commandMarginMs: 2_000,
+    watchdogLatencyMs: 1_000, marginMs: 600, fenceWaitMs: 9_000, heartbeatMs: 400, electionMinMs: 1_000, electionMaxMs: 1_500, commandMarginMs: 2_000,
   },
   soft: {
     name: 'soft', renewIntervalMs: 1_000, suspectAfterMs: 4_000, probeTimeoutMs: 1_000, petWindowMs: 6_000, watchdogMs: 10_000,

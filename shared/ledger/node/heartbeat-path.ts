@@ -29,8 +29,8 @@ export interface HeartbeatPathOptions {
   readonly profile: TimingProfile;
 }
 
-/** For so many heartbeats after a member's last datagram its way counts as open: one may be lost, and an election is still far. */
-const HEARTBEATS_OPEN = 2.5;
+/** For so many heartbeats after a member's last datagram its way counts as open: after one that was lost, the next takes both ways. */
+const HEARTBEATS_OPEN = 1.5;
 
 export function createHeartbeatPath(options: HeartbeatPathOptions): HeartbeatPath {
   const { self, socket, clock, state, profile } = options;

@@ -76,7 +76,7 @@ export class LedgerNode implements LeaderLog {
 
   async readFresh(options: { readonly timeoutMs: number }): Promise<CellState> {
     const index = await this.#withLeader(options.timeoutMs, 'read the ledger', async (leader, remainingMs) => {
-      if (leader === this.#options.self) return await this.#voter.readIndex(true, remainingMs);
+      if (leader === this.#options.self) return await this.#voter.readIndex(remainingMs);
       const answer = await this.#options.mesh.request(leader, 'readIndex', {}, { timeoutMs: Math.min(remainingMs, LEADER_ANSWER_MS) });
       return typeof answer === 'number' ? answer : null;
     });
@@ -128,7 +128,7 @@ export class LedgerNode implements LeaderLog {
   async confirmLeadership(): Promise<boolean> {
     const { term, role, isTermCommitted } = this.#voter.status();
     if (role !== 'leader' || !isTermCommitted) return false;
-    const index = await this.#voter.readIndex(false, LEADER_ANSWER_MS);
+    const index = await this.#voter.readIndex(LEADER_ANSWER_MS);
     const now = this.#voter.status();
     return index !== null && now.role === 'leader' && now.term === term;
   }
@@ -187,7 +187,7 @@ export class LedgerNode implements LeaderLog {
   }
 
   async #serveReadIndex(): Promise<number> {
-    const index = await this.#voter.readIndex(true, LEADER_ANSWER_MS);
+    const index = await this.#voter.readIndex(LEADER_ANSWER_MS);
     if (index === null) throw notLeader(this.status().leader);
     return index;
   }

@@ -116,9 +116,9 @@ export class Voter {
    * Resolves with the index that a fresh read must have applied; with null when this member does not lead. Rejects with
    * ClusterError `LedgerTimeout`: a disk that stalls holds Raft up, and must not hold up whoever asks.
    */
-  readIndex(immediate: boolean, timeoutMs: number): Promise<number | null> {
+  readIndex(timeoutMs: number): Promise<number | null> {
     const deferred = deferWithin<number | null>(this.#options.world.timers, timeoutMs, 'confirm that this member leads', () => undefined);
-    const outcome = this.#raft.readIndex(deferred.resolve, { immediate });
+    const outcome = this.#raft.readIndex(deferred.resolve, { immediate: true });
     if (outcome.kind === 'rejected') deferred.resolve(null);
     else this.#kick();
     return deferred.promise;
@@ -258,7 +258,7 @@ export class Voter {
   /** Compacts the log once enough was applied. The state must be Raft's own: a feed may be ahead of it for a moment. */
   async #snapshotIfDue(): Promise<void> {
     const every = this.#options.snapshotEvery ?? SNAPSHOT_EVERY;
-    const { applied } = this.#raft.status();
+    const applied = this.#raft.appliedIndex();
     if (applied - this.#lastSnapshotIndex < every || applied !== this.#replica.index) return;
     const snapshot = this.#raft.makeSnapshot(applied, this.#replica.encode());
     if (snapshot === null) return;

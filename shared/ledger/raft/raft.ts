@@ -308,6 +308,11 @@ export class Raft {
     if (this.role === 'leader') this.#advanceCommit();
   }
 
+  /** Up to where the caller has applied the log. */
+  appliedIndex(): number {
+    return this.log.applied;
+  }
+
   /** For people and for the policies above: what this member is and how far the others are. */
   status(): RaftStatus {
     return describeStatus({
