@@ -7,7 +7,9 @@
  *
  * Starting needs a lease and a permit; stopping is always allowed (SAFETY.md, "the gate").
  */
+import type { VolumeId } from '../../shared/ids.ts';
 import type { InstanceRecord } from '../../shared/model/instance.ts';
+import { DELAY_LENGTH_MAX } from '../../shared/model/limits.ts';
 import type { CellState } from '../../shared/model/cell.ts';
 import type { ObservedDomain } from '../../shared/model/domain.ts';
 import type { Observed, Self } from './observed.ts';
@@ -32,6 +34,8 @@ export interface InstanceView {
   readonly observed: Observed;
   /** How long this generation has waited here to be started, ms; null or absent: it does not. */
   readonly startingForMs?: number | null;
+  /** What the last look at a volume waited for or failed with, for people; without an entry: nothing. */
+  readonly heldUp?: ReadonlyMap<VolumeId, string>;
   /** Since when this node has tried to stop the domain, ms ago; null: not begun. */
   readonly stoppingForMs: number | null;
   /** How the last domain of this generation ended, as far as this agent saw it. */
@@ -45,6 +49,8 @@ export interface InstanceView {
  * may not come up (volume-steps.ts, mayComeUp), and may be what it waits for.
  */
 export const START_WAIT_MS = 60_000;
+/** How long a start may take before its owner is told what it waits for, and how long until another reason is told. Most take less. */
+export const DELAY_TOLD_AFTER_MS = 5_000;
 /** How long a guest may take to shut down by itself (SAFETY.md 5.2). */
 export const SHUTDOWN_WAIT_MS = 60_000;
 /**
@@ -90,7 +96,10 @@ function startingStep(view: InstanceView, domain: ObservedDomain | undefined): I
   const failed = instance.volumes.find((id) => view.state.volumes.get(id)?.tainted.includes(view.self.node) === true);
   if (domain === undefined && failed !== undefined) return afterDomain(view, 'startFailed', `the disk of ${failed} on ${view.self.node} failed`);
   if (domain === undefined && areVolumesReady(view)) return { kind: 'createDomain' };
-  if (domain === undefined) return (view.startingForMs ?? 0) < START_WAIT_MS ? wait('its volumes are not ready') : afterDomain(view, 'startFailed', 'its volumes could not be used in time');
+  if (domain === undefined) {
+    const why = whyNotReady(view);
+    return (view.startingForMs ?? 0) < START_WAIT_MS ? wait(why) : afterDomain(view, 'startFailed', `its volumes could not be used in time: ${why}`.slice(0, DELAY_LENGTH_MAX));
+  }
   switch (domain.state) {
     case 'running':
       return { kind: 'reportStarted' };
@@ -140,6 +149,28 @@ function afterDomain(view: InstanceView, cause: 'asked' | 'guestStopped' | 'doma
 function evictionStep(view: InstanceView, domain: ObservedDomain, reason: string): InstanceStep {
   if (view.destroyingForMs !== null && view.destroyingForMs > DESTROY_WAIT_MS) return { kind: 'resetNode', reason: `${reason}, and it cannot be destroyed` };
   return domain.state === 'gone' ? wait('the domain waits for its I/O') : { kind: 'destroyDomain', reason };
+}
+
+/** For its owner: what keeps it from being started. No numbers that change by themselves, so that it is told once. */
+function whyNotReady({ instance, state, observed, self, heldUp }: InstanceView): string {
+  for (const id of instance.volumes) {
+    const volume = state.volumes.get(id);
+    const resource = observed.resources.get(id);
+    if (resource?.role === 'Primary' && volume?.formatted === false) return `the first content of ${id} is being written`;
+    if (resource !== undefined && resource.suspended.length > 0) return `I/O of ${id} is suspended on ${self.node} (${resource.suspended.join(', ')})`;
+    const reason = heldUp?.get(id);
+    if (reason !== undefined) return `${id} on ${self.node}: ${reason}`;
+  }
+  return 'its volumes are not ready';
+}
+
+/**
+ * Whether the ledger should hear now why a start takes its time: not in the first seconds, not what it says already, and not
+ * another reason right after the last one (`toldAgoMs`; null: none was told of this start).
+ */
+export function isDelayTold(instance: InstanceRecord, reason: string, startingForMs: number, toldAgoMs: number | null): boolean {
+  return instance.phase === 'starting' && instance.desired === 'running' && startingForMs >= DELAY_TOLD_AFTER_MS
+    && instance.reason?.message !== reason && (toldAgoMs === null || toldAgoMs >= DELAY_TOLD_AFTER_MS);
 }
 
 function areVolumesReady({ instance, state, observed, self }: InstanceView): boolean {

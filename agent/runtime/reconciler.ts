@@ -11,10 +11,11 @@ import type { Command } from '../../shared/ledger/commands.ts';
 import type { Proposed, ReplicatedLog } from '../../shared/ledger/replicated-log.ts';
 import type { CellState } from '../../shared/model/cell.ts';
 import type { InstanceRecord } from '../../shared/model/instance.ts';
+import { DELAY_LENGTH_MAX } from '../../shared/model/limits.ts';
 import { isLive } from '../../shared/model/node.ts';
 import type { VolumeRecord } from '../../shared/model/volume.ts';
 import type { Machine, Timer, World } from '../../shared/world.ts';
-import { nextInstanceStep } from '../machines/instance-steps.ts';
+import { isDelayTold, nextInstanceStep } from '../machines/instance-steps.ts';
 import type { InstanceStep } from '../machines/instance-steps.ts';
 import type { DomainSpec, ObservedDomain } from '../../shared/model/domain.ts';
 import type { Observed, ObservedReplica, Self } from '../machines/observed.ts';
@@ -71,6 +72,9 @@ export class Reconciler {
   readonly #forgottenSince: Since<VolumeId> = new Map();
   readonly #withoutDiskSince: Since<VolumeId> = new Map();
   readonly #startingSince = new Map<InstanceId, { readonly generation: number; readonly atMs: number }>();
+  /** What the last look at a volume waited for, or failed with: told to whoever waits for its instance. */
+  readonly #heldUp = new Map<VolumeId, string>();
+  readonly #delayTold = new Map<InstanceId, { readonly generation: number; readonly atMs: number }>();
   readonly #stoppingSince: Since<InstanceId> = new Map();
   readonly #destroyingSince: Since<InstanceId> = new Map();
   readonly #endedAs = new Map<InstanceId, 'shutdown' | 'crashed'>();
@@ -234,7 +238,10 @@ export class Reconciler {
     if (!this.#isReady || !this.#options.replicas.isCurrent()) return WAIT_MS;
     const state = this.#options.log.state();
     const volume = state.volumes.get(id);
-    if (volume === undefined) return 'later';
+    if (volume === undefined) {
+      this.#heldUp.delete(id);
+      return 'later';
+    }
     const { self, world } = this.#options;
     const isPromotionDue = volume.holder === self.node && this.#isStartingHere(state, volume) && this.observed().resources.get(id)?.role !== 'Primary';
     if (!isPromotionDue) this.#promotingSince.delete(id);
@@ -244,7 +251,16 @@ export class Reconciler {
     else if (!this.#forgottenSince.has(id)) this.#forgottenSince.set(id, world.clock.nowMs());
     if (resource?.disk === 'Diskless') this.#lacksDisk(id);
     else if (resource !== undefined) this.#withoutDiskSince.delete(id);
-    return await this.#takeVolumeStep(volume, this.#stepFor(state, volume), this.#wantedConfig(state, volume));
+    const step = this.#stepFor(state, volume);
+    try {
+      const verdict = await this.#takeVolumeStep(volume, step, this.#wantedConfig(state, volume));
+      if (step.kind === 'wait' || step.kind === 'alarm') this.#heldUp.set(id, step.reason);
+      else if (step.kind === 'settled') this.#heldUp.delete(id);
+      return verdict;
+    } catch (error) {
+      this.#heldUp.set(id, describeError(error));
+      throw error;
+    }
   }
 
   #stepFor(state: CellState, volume: VolumeRecord): VolumeStep {
@@ -410,20 +426,41 @@ export class Reconciler {
     const state = log.state();
     const instance = state.instances.get(id);
     if (instance === undefined) return 'later';
+    const startingForMs = this.#startingForMs(instance);
     const step = nextInstanceStep({
-      state, instance, self, observed: this.observed(),
-      startingForMs: this.#startingForMs(instance),
+      state, instance, self, observed: this.observed(), heldUp: this.#heldUp, startingForMs,
       stoppingForMs: ageOf(this.#stoppingSince.get(id), world.clock.nowMs()),
       destroyingForMs: ageOf(this.#destroyingSince.get(id), world.clock.nowMs()),
       endedAs: this.#endedAs.get(id) ?? null,
     });
-    return await this.#takeInstanceStep(instance, step);
+    if (step.kind === 'wait') this.#tellDelay(instance, step.reason, startingForMs);
+    try {
+      return await this.#takeInstanceStep(instance, step);
+    } catch (error) {
+      this.#tellDelay(instance, describeError(error), startingForMs);
+      throw error;
+    }
+  }
+
+  /** Why a start takes its time belongs to whoever waits for it. The start does not wait for the report; a lost one is made again by a later look. */
+  #tellDelay(instance: InstanceRecord, why: string, startingForMs: number | null): void {
+    const { self, world } = this.#options;
+    const { id, generation } = instance;
+    const nowMs = world.clock.nowMs();
+    const told = this.#delayTold.get(id);
+    const message = why.replaceAll(/\s+/g, ' ').trim().slice(0, DELAY_LENGTH_MAX);
+    if (startingForMs === null || instance.holder !== self.node || message === '' || !isDelayTold(instance, message, startingForMs, told?.generation === generation ? nowMs - told.atMs : null)) return;
+    this.#delayTold.set(id, { generation, atMs: nowMs });
+    this.#report({ kind: 'reportDelayed', actor: self, instance: id, generation, message }).catch((error: unknown) => {
+      world.log.write({ event: 'delayNotTold', instance: id, error: describeError(error) });
+    });
   }
 
   #startingForMs({ id, generation, phase }: InstanceRecord): number | null {
     const nowMs = this.#options.world.clock.nowMs();
     if (phase !== 'starting') {
       this.#startingSince.delete(id);
+      this.#delayTold.delete(id);
       return null;
     }
     const known = this.#startingSince.get(id);

@@ -1,5 +1,5 @@
 /**
- * What did the holder of an instance do? Its reports: started, stopped, and why.
+ * What did the holder of an instance do? Its reports: not started yet, started, stopped, and why.
  */
 import type { InstanceRecord } from '../model/instance.ts';
 import { APPLIED, rejected } from './change.ts';
@@ -11,6 +11,20 @@ import { giveBack, stopConfirmed } from './release.ts';
 
 /** From this many failures on, the instance waits before its next start, and shows that it does. */
 const BACKOFF_FROM_FAILURES = 2;
+
+/** What a start waits for. EC2's code for an instance that is pending; forgotten with the start, or the next placement. */
+export function reportDelayed(change: Change, command: CommandOf<'reportDelayed'>): ApplyResult {
+  const { actor, message } = command;
+  const instance = change.state.instances.get(command.instance);
+  if (instance === undefined) return rejected('unknownInstance', `there is no instance ${command.instance}`);
+  const refusal = refuseInstanceHolder(instance, actor, command.generation) ?? refuseAct(change.state, actor);
+  if (refusal !== null) return refusal;
+  if (instance.phase !== 'starting') return rejected('wrongState', `${instance.id} is ${instance.phase}`);
+  if (instance.reason?.message === message) return APPLIED;
+  change.putInstance({ ...instance, reason: { code: 'pending', message } });
+  change.say('instanceDelayed', [instance.id, actor.node], `${instance.id} does not run on ${actor.node} yet: ${message}.`, 'warning');
+  return APPLIED;
+}
 
 export function reportStarted(change: Change, command: CommandOf<'reportStarted'>): ApplyResult {
   const instance = change.state.instances.get(command.instance);

@@ -14,7 +14,7 @@ import { registerImage, setParameters } from './apply-fleet.ts';
 import { admitCoordinator, admitNode, bootNode, cordonNode, readyNode, removeNode } from './apply-node.ts';
 import { placeInstance, setStandby, setUnavailable, takeOver } from './apply-place.ts';
 import { replaceReplica } from './apply-replica.ts';
-import { clearFailures, reportStarted, reportStopped } from './apply-report.ts';
+import { clearFailures, reportDelayed, reportStarted, reportStopped } from './apply-report.ts';
 import { expand, replicaTainted, replicaWiped, shrink, volumeFormatted } from './apply-volume.ts';
 import { Change, rejected } from './change.ts';
 import type { LogEntry } from './change.ts';
@@ -55,6 +55,7 @@ function dispatch(change: Change, command: Command): ApplyResult {
     case 'takeOver': return takeOver(change, command);
     case 'setStandby': return setStandby(change, command);
     case 'setUnavailable': return setUnavailable(change, command);
+    case 'reportDelayed': return reportDelayed(change, command);
     case 'reportStarted': return reportStarted(change, command);
     case 'reportStopped': return reportStopped(change, command);
     case 'volumeFormatted': return volumeFormatted(change, command);

@@ -3,7 +3,7 @@
  */
 import * as v from 'valibot';
 import {
-  CLIENT_TOKEN_LENGTH_MAX, INSTANCES_NAMED_MAX, INSTANCES_PER_REQUEST_MAX, TAINTED_MAX, USER_DATA_LENGTH_MAX,
+  CLIENT_TOKEN_LENGTH_MAX, DELAY_LENGTH_MAX, INSTANCES_NAMED_MAX, INSTANCES_PER_REQUEST_MAX, TAINTED_MAX, USER_DATA_LENGTH_MAX,
 } from '../model/limits.ts';
 import type { Intent } from '../wire/intent.ts';
 import type { Command, EntryData } from './commands.ts';
@@ -73,6 +73,9 @@ const commands = [
   v.strictObject({
     kind: v.literal('setUnavailable'), instance: field.instanceId, expectGeneration: generation,
     phase: v.picklist(['unavailableData', 'unavailableCapacity']), message: field.text(500),
+  }),
+  v.strictObject({
+    kind: v.literal('reportDelayed'), actor: field.actor, instance: field.instanceId, generation, message: v.pipe(field.text(DELAY_LENGTH_MAX), v.minLength(1)),
   }),
   v.strictObject({ kind: v.literal('reportStarted'), actor: field.actor, instance: field.instanceId, generation }),
   v.strictObject({

@@ -59,6 +59,8 @@ export type Command =
   | { readonly kind: 'setStandby'; readonly instance: InstanceId; readonly expectGeneration: number; readonly standby: NodeId | null }
   /** Why an instance that shall run cannot be placed now. */
   | { readonly kind: 'setUnavailable'; readonly instance: InstanceId; readonly expectGeneration: number; readonly phase: 'unavailableData' | 'unavailableCapacity'; readonly message: string }
+  /** Why a start takes its time, as its holder sees it: told once for each reason, and shown to people until it runs. */
+  | { readonly kind: 'reportDelayed'; readonly actor: Actor; readonly instance: InstanceId; readonly generation: number; readonly message: string }
   | { readonly kind: 'reportStarted'; readonly actor: Actor; readonly instance: InstanceId; readonly generation: number }
   /** The domain is gone and its volumes are secondary again on this node: a cooperative stop, confirmed. */
   | { readonly kind: 'reportStopped'; readonly actor: Actor; readonly instance: InstanceId; readonly generation: number; readonly cause: 'asked' | 'guestStopped' | 'domainLost' | 'startFailed'; readonly detail: string }

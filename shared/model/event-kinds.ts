@@ -6,7 +6,7 @@ export const EVENT_KINDS = [
   'nodeAdmitted', 'nodeBooted', 'nodeReinstalled', 'nodeReady', 'nodeCordoned', 'nodeUncordoned', 'nodeEmptied', 'nodeRemoved', 'fenceIntended', 'nodeFenced',
   'coordinatorAdmitted',
   'instanceCreated', 'instanceStartAsked', 'instanceStopAsked', 'instanceTerminateAsked', 'instanceRestartAsked',
-  'instancePlaced', 'instanceStarted', 'instanceRestarted', 'instanceStopped', 'instanceFailed', 'instanceTerminated',
+  'instancePlaced', 'instanceDelayed', 'instanceStarted', 'instanceRestarted', 'instanceStopped', 'instanceFailed', 'instanceTerminated',
   'instanceLostHolder', 'instanceTakenOver', 'instanceUnavailable', 'standbyChanged', 'instancesForgotten',
   'volumeFormatted', 'volumeShrunk', 'volumeAtRisk', 'volumeExpanded', 'volumeDeleted', 'replicaTainted', 'replicaReplaced', 'replicaWiped',
   'imageRegistered', 'parametersChanged',

@@ -19,6 +19,9 @@ export const REFUSALS_MAX = 16;
 /** Observations kept with a fence proof. */
 export const OBSERVATIONS_MAX = 32;
 
+/** Why a start takes its time, in one sentence. */
+export const DELAY_LENGTH_MAX = 300;
+
 /** EC2's limits on tags. */
 export const TAGS_MAX = 50;
 export const TAG_KEY_LENGTH_MAX = 128;

@@ -139,6 +139,7 @@ export class VirtualCell {
   readonly #coordinatorMesh;
   readonly #coordinator: LedgerNode;
   readonly #options: VirtualCellOptions;
+  readonly #toldKinds = new Map<string, number>();
   /** Every ledger of the cell that was started, with its member, as it starts. For checkers. */
   readonly #onLedger: (member: MemberId, ledger: LedgerNode) => void;
 
@@ -169,6 +170,9 @@ export class VirtualCell {
       },
     }, emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS));
     this.#onLedger(COORDINATOR, this.#coordinator);
+    this.#coordinator.subscribe((entry) => {
+      for (const { kind } of entry?.events ?? []) this.#toldKinds.set(kind, this.told(kind) + 1);
+    });
     this.#coordinator.start();
     this.room.start();
   }
@@ -479,6 +483,11 @@ export class VirtualCell {
     const instance = this.state().instances.get(id);
     if (instance === undefined) throw new Error(`no instance ${id}`);
     return instance;
+  }
+
+  /** How many events of a kind the ledger has told the coordinator of. */
+  told(kind: string): number {
+    return this.#toldKinds.get(kind) ?? 0;
   }
 
   leader(): MemberId | null {

@@ -3,8 +3,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { instanceAnswer, instancesAnswer, volumesAnswer, whyAnswer } from '../../../shared/wire/rest.ts';
 import type { MoveView } from '../../../shared/wire/rest.ts';
-import { fence, launch, LEASE_STORY, takeOver } from './stories.ts';
-import { assertForm, call, NODE_3, restBench, USER } from './support.ts';
+import { actorOf, fence, launch, LEASE_STORY, run, takeOver } from './stories.ts';
+import { assertForm, call, NODE_1, NODE_2, NODE_3, restBench, USER } from './support.ts';
 
 const why = suite('why');
 
@@ -60,6 +60,20 @@ why('tells what is known while an instance waits for its next holder', async () 
   assert.is(body.instance.phase, 'takeover');
   assert.match(body.waiting.sentence, /node-1 is dead: .*watchdog/);
   assert.is(body.waiting.timeline.at(-1).what, 'proofCommitted');
+});
+
+why('says what a start waits for, here and in the list', async () => {
+  const on = restBench();
+  const id = launch(on.cell, 1);
+  fence(on.cell);
+  run(
+    on.cell,
+    { kind: 'takeOver', instance: id, expectGeneration: 1, from: actorOf(NODE_1), placement: { ...actorOf(NODE_2), standby: null, refused: [] } },
+    { kind: 'reportDelayed', actor: actorOf(NODE_2), instance: id, generation: 2, message: 'its disk cannot be attached' },
+  );
+  const { body } = await call(on, 'GET', `/instances/${id}/why`);
+  assert.match(body.sentence, /is being started on node-2 since .*Its disk cannot be attached\./);
+  assert.equal((await call(on, 'GET', `/instances/${id}`)).body.instance.reason, { code: 'pending', message: 'its disk cannot be attached' });
 });
 
 why('is not told to those whose instance it is not', async () => {

@@ -18,7 +18,7 @@ interface Running {
 
 /** Three nodes with one running instance on two replicas in sync. Rebuilds that only time begins are 15 minutes away. */
 async function withInstance(body: (running: Running) => Promise<void>): Promise<void> {
-  const cell = new VirtualCell({ nodes: 3 });
+  const cell = new VirtualCell({ nodes: 3, seed: 2 });
   try {
     await cell.ready();
     const [id] = await cell.run();
@@ -97,7 +97,9 @@ disks('waits for the only replica in sync when its disk cannot be attached, and 
     returnWithoutDisk(cell, holder);
     await cell.propose({ kind: 'setDesired', instances: [id], desired: 'running', force: false });
     cell.room.powerOn(other);
+    await cell.world.until('its owner is told why it does not start', () => cell.instance(id).phase === 'starting' && cell.instance(id).reason?.message.includes('Input/output error') === true, 60_000);
     await cell.world.advance(150_000);
+    assert.ok(cell.told('instanceDelayed') <= 12, `${cell.told('instanceDelayed')} times`);
     assert.equal(record(cell, volume).tainted, []);
     assert.equal(record(cell, volume).inSync, [holder]);
     assert.is.not(cell.instance(id).phase, 'running');

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DESTROY_WAIT_MS, nextInstanceStep, SHUTDOWN_WAIT_MS, START_WAIT_MS } from '../../../../agent/machines/instance-steps.ts';
+import { DELAY_TOLD_AFTER_MS, DESTROY_WAIT_MS, isDelayTold, nextInstanceStep, SHUTDOWN_WAIT_MS, START_WAIT_MS } from '../../../../agent/machines/instance-steps.ts';
 import type { InstanceStep } from '../../../../agent/machines/instance-steps.ts';
 import type { ObservedResource } from '../../../../agent/machines/observed.ts';
 import type { ObservedDomain } from '../../../../shared/model/domain.ts';
@@ -22,6 +22,7 @@ interface Case {
   readonly resource?: Partial<ObservedResource>;
   readonly domain?: Partial<ObservedDomain>;
   readonly startingForMs?: number;
+  readonly heldUp?: string;
   readonly stoppingForMs?: number;
   readonly destroyingForMs?: number;
   readonly endedAs?: 'shutdown' | 'crashed';
@@ -43,7 +44,7 @@ function step(given: Case): InstanceStep {
       replicas: new Map(), configs: new Map(), resources: new Map([[vol, resource]]),
       domains: new Map(given.domain === undefined ? [] : [[id, { instance: id, domainId: 7, state: 'running', generation: 3, bootId: boot, ...given.domain }]]),
     },
-    startingForMs: given.startingForMs ?? null, stoppingForMs: given.stoppingForMs ?? null, destroyingForMs: given.destroyingForMs ?? null, endedAs: given.endedAs ?? null,
+    heldUp: new Map(given.heldUp === undefined ? [] : [[vol, given.heldUp]]), startingForMs: given.startingForMs ?? null, stoppingForMs: given.stoppingForMs ?? null, destroyingForMs: given.destroyingForMs ?? null, endedAs: given.endedAs ?? null,
   });
 }
 
@@ -67,6 +68,28 @@ starting('is given back when its volumes cannot be used in time, and never while
   const back = step({ ...given, startingForMs: START_WAIT_MS });
   assert.is(back.kind === 'reportStopped' ? back.cause : back.kind, 'startFailed');
   assert.is(step({ resource: { suspended: ['fencing'] }, startingForMs: START_WAIT_MS }).kind, 'wait');
+});
+starting('says what it waits for, and what it waited for when it is given back', () => {
+  const reasonOf = (given: Case): string => {
+    const found = step(given);
+    return found.kind === 'wait' ? found.reason : found.kind === 'reportStopped' ? found.detail : found.kind;
+  };
+  assert.match(reasonOf({ resource: { role: 'Secondary' }, heldUp: 'the other replica is still primary' }), 'vol-00000000000000001 on node-1: the other replica is still primary');
+  assert.match(reasonOf({ resource: { suspended: ['fencing'] } }), 'suspended on node-1 (fencing)');
+  assert.match(reasonOf({ volume: { formatted: false } }), 'first content');
+  assert.match(reasonOf({ resource: { role: 'Secondary' }, heldUp: 'no disk', startingForMs: START_WAIT_MS }), 'could not be used in time: vol-00000000000000001 on node-1: no disk');
+  assert.ok(reasonOf({ resource: { role: 'Secondary' }, heldUp: 'x'.repeat(1_000), startingForMs: START_WAIT_MS }).length <= 300);
+});
+starting('tells its owner of a delay after a while, each reason once, and not one right after the other', () => {
+  const instance = anInstance({ id, holder: A, holderBootId: boot, phase: 'starting', desired: 'running' });
+  const told = { ...instance, reason: { code: 'pending', message: 'no disk' } };
+  assert.is(isDelayTold(instance, 'no disk', DELAY_TOLD_AFTER_MS - 1, null), false);
+  assert.is(isDelayTold(instance, 'no disk', DELAY_TOLD_AFTER_MS, null), true);
+  assert.is(isDelayTold(told, 'no disk', 1e6, null), false);
+  assert.is(isDelayTold(told, 'no peer', 1e6, DELAY_TOLD_AFTER_MS - 1), false);
+  assert.is(isDelayTold(told, 'no peer', 1e6, DELAY_TOLD_AFTER_MS), true);
+  assert.is(isDelayTold({ ...instance, phase: 'running' }, 'no disk', 1e6, null), false);
+  assert.is(isDelayTold({ ...instance, desired: 'stopped' }, 'no disk', 1e6, null), false);
 });
 starting('is given back at once when a disk under it failed, but not before that volume is released', () => {
   const tainted = { tainted: [A], inSync: [B] };

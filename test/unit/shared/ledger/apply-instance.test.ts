@@ -98,6 +98,24 @@ instances('runs when its holder says so, in this boot and generation', () => {
   assert.equal(cell.told(), []);
 });
 
+instances('says why its start takes its time, on the word of its holder, once for each reason and until it runs', () => {
+  const cell = readyCell();
+  cell.run(creation(1, placementOn(1, 2)));
+  cell.told();
+  const delayed = (message: string, node = 1, generation = 1): Command => ({ kind: 'reportDelayed', actor: actorOf(node), instance: instanceIdOf(1), generation, message });
+  cell.refuse('notHolder', delayed('no', 2));
+  cell.refuse('staleGeneration', delayed('no', 1, 2));
+  cell.refuse('unknownInstance', { ...delayed('no'), instance: instanceIdOf(5) });
+  cell.refuse('invalidParameter', delayed(''));
+  cell.refuse('invalidParameter', delayed('x'.repeat(301)));
+  cell.run(delayed('its disk is away'), delayed('its disk is away'));
+  assert.equal(cell.instance().reason, { code: 'pending', message: 'its disk is away' });
+  assert.equal(cell.told(), ['instanceDelayed']);
+  cell.run(delayed('its disk is back'), started(1, 1));
+  assert.is(cell.instance().reason, null);
+  cell.refuse('wrongState', delayed('too late'));
+});
+
 instances('does not run on the word of a holder that was fenced or stopped', () => {
   const cell = readyCell();
   cell.run(creation(1, placementOn(1, 2)));

@@ -149,7 +149,8 @@ export class HostileCell {
     const cause = this.#pick(['asked', 'guestStopped', 'domainLost', 'startFailed'] as const) ?? 'asked';
     if (instance.phase === 'starting' && volume !== undefined && this.state.volumes.get(volume)?.formatted === false) {
       this.do({ kind: 'volumeFormatted', actor, volume, generation: instance.generation });
-    } else if (instance.phase === 'starting' && this.#roll(4) > 0) this.do({ kind: 'reportStarted', actor, instance: instance.id, generation: instance.generation });
+    } else if (instance.phase === 'starting' && this.#roll(4) === 0) this.do({ kind: 'reportDelayed', actor, instance: instance.id, generation: instance.generation, message: `reason ${this.#roll(2)}` });
+    else if (instance.phase === 'starting' && this.#roll(4) > 0) this.do({ kind: 'reportStarted', actor, instance: instance.id, generation: instance.generation });
     else if (instance.desired !== 'running' || this.#roll(5) === 0) this.do({ kind: 'reportStopped', actor, instance: instance.id, generation: instance.generation - (this.#roll(20) === 0 ? 1 : 0), cause, detail: '' });
   }
 
