@@ -6,7 +6,8 @@
  *
  * Every npm script starts here, so that a fresh clone needs no command before the one its user wants.
  * Plain JavaScript without dependencies: it runs before anything is installed, on whatever Node (18 or
- * later) the machine has. When the installed packages match the lockfile it only compares two hashes.
+ * later) the machine has. When the installed packages match the lockfile it only compares two hashes; and when the keeper's
+ * sources did not change since it was compiled, it only looks whether the program is there.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -15,6 +16,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, syml
 import { constants } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildKeeper } from './build-keeper.mjs';
 
 const ROOT = resolve(fileURLToPath(import.meta.url), '../..');
 const MODULES = join(ROOT, 'node_modules');
@@ -178,6 +180,13 @@ async function ensureInstalled() {
   }
 }
 
+/** Compiles the keeper unless that is done already. Without a compiler there is another keeper; a program that does not compile is a fault. */
+function ensureKeeper() {
+  const outcome = buildKeeper(ROOT);
+  if (outcome.kind === 'failed') throw new SetupError(outcome.words);
+  if (outcome.kind === 'noCompiler') process.stderr.write(`setup: ${outcome.words}\n`);
+}
+
 /** The Node that came with the packages; the user's own where there is no package for this platform and it is new enough. */
 function findNode() {
   const installed = join(MODULES, '.bin/node');
@@ -214,6 +223,7 @@ async function run(file, args) {
 
 try {
   await ensureInstalled();
+  ensureKeeper();
   const [file, ...args] = process.argv.slice(2);
   if (file !== undefined) await run(file, args);
 } catch (error) {

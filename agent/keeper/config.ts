@@ -47,6 +47,7 @@ export function parseKeeperConfig(text: string): KeeperConfig {
   };
   const id = <Id>(from: JsonObject, path: string, parse: (value: string) => Id): Id => {
     const value = string(from, path);
+    if (value === '') return value as Id; // Told already.
     try {
       return parse(value);
     } catch {

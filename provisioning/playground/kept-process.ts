@@ -21,7 +21,7 @@ const LAST_LINES_MAX = 5;
 export interface ProcessSpec {
   /** Names its log, e.g. `node-1.agent`. */
   readonly name: string;
-  /** TypeScript file, absolute. */
+  /** TypeScript file, absolute. Any other file is a program that takes hold of the leash by itself: nothing is preloaded there. */
   readonly file: string;
   readonly args: readonly string[];
   /** Modules loaded before the program, absolute; the leash comes by itself. */
@@ -72,7 +72,8 @@ export class KeptProcess {
     this.#lastWords = [];
     const { file, args, preload = [], nodeOptions = [], env } = this.#spec;
     const imports = [LEASH, ...preload].flatMap((path) => ['--import', path]);
-    const child = spawn(process.execPath, [...nodeOptions, ...imports, file, ...args], {
+    const [command = file, ...before] = /\.[cm]?[jt]s$/.test(file) ? [process.execPath, ...nodeOptions, ...imports, file] : [file];
+    const child = spawn(command, [...before, ...args], {
       // Its own session: Ctrl-C in the terminal is for the supervisor, who ends everything in order.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],

@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '../../shared/errors.ts';
 import type { CellFile, CellNode } from './cell-file.ts';
 import { writeJson } from './files.ts';
+import { KEEPER_VARIABLE, nativeKeeper } from './keeper-program.ts';
 import { KeptProcess } from './kept-process.ts';
 import type { ProcessHooks, ProcessSpec } from './kept-process.ts';
 import type { Layout } from './layout.ts';
@@ -74,6 +75,8 @@ export class Supervisor {
   readonly #pids: PidsFile;
   readonly #hooks: ProcessHooks;
   readonly #nodes: ReadonlyMap<string, NodeProcesses>;
+  /** The keeper in C; null when keepers run on Node.js. */
+  readonly #keeper: string | null;
   readonly #room: KeptProcess;
   readonly #coordinator: KeptProcess;
   #control: RoomControl | null = null;
@@ -84,6 +87,7 @@ export class Supervisor {
     this.#options = options;
     this.#log = new RotatedLog(join(layout.logs, 'playground.jsonl'));
     this.#pids = new PidsFile(layout.pidsFile);
+    this.#keeper = nativeKeeper(CHECKOUT, process.env[KEEPER_VARIABLE]);
     this.#hooks = {
       logs: layout.logs, now,
       onPid: (name, pid) => {
@@ -222,7 +226,7 @@ export class Supervisor {
     const env = (): Record<string, string> => ({ ...SMALL_MALLOC, ...(each.isMeshUp ? {} : { [CABLE_VARIABLE]: 'out' }) });
     each.processes = [
       this.#keep({ name: `${node.id}.agent`, file: PROGRAMS.agent, args: ['--config', paths.agentConfig], preload: [NIC], nodeOptions: SMALL_HEAP, env }),
-      this.#keep({ name: `${node.id}.keeper`, file: PROGRAMS.keeper, args: ['--config', paths.keeperConfig], preload: [NIC], nodeOptions: SMALL_HEAP, env }),
+      this.#keep({ name: `${node.id}.keeper`, file: this.#keeper ?? PROGRAMS.keeper, args: ['--config', paths.keeperConfig], preload: [NIC], nodeOptions: SMALL_HEAP, env }),
     ];
     for (const process of each.processes) process.start();
   }

@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../../support/tree.ts';
@@ -29,18 +29,35 @@ interface Outcome {
   stderr: string;
 }
 
+/** A stand-in for cc, which notes each program that it makes in `compiles`; what fails is said in files, as above. */
+const CC = `#!${process.execPath}
+const fs = require('node:fs');
+const words = process.argv.slice(2);
+if (fs.existsSync('no-headers')) process.exit(1);
+const output = words[words.indexOf('-o') + 1];
+if (output === '/dev/null') process.exit(0);
+if (fs.existsSync('faulty-source')) { console.error('main.c:1: error: no such thing'); process.exit(1); }
+fs.appendFileSync('compiles', words.join(' ') + '\\n');
+fs.writeFileSync(output, 'keeper', { mode: 0o755 });
+`;
+
 /** A scratch checkout: the real setup.mjs, a lockfile, and programs to run. */
 class Checkout {
   readonly folder = mkdtempSync(join(tmpdir(), 'ves-setup-'));
+  compiler = 'cc.cjs';
 
   constructor() {
     mkdirSync(join(this.folder, 'provisioning'));
-    cpSync(join(ROOT, 'provisioning/setup.mjs'), join(this.folder, 'provisioning/setup.mjs'));
+    for (const file of ['setup.mjs', 'build-keeper.mjs']) cpSync(join(ROOT, 'provisioning', file), join(this.folder, 'provisioning', file));
+    mkdirSync(join(this.folder, 'agent/keeper/native'), { recursive: true });
+    this.write('agent/keeper/native/main.c', 'int main(void) { return 0; }\n');
     this.write('package.json', JSON.stringify({ type: 'module', bin: { ves: 'ves.mjs' } }));
     this.write('package-lock.json', '{}');
     this.write('.npmrc', '');
     this.write('ves.mjs', '');
     this.write('npm.js', NPM);
+    this.write('cc.cjs', CC);
+    chmodSync(join(this.folder, 'cc.cjs'), 0o755);
     this.write('echo.ts', `const args: string[] = process.argv.slice(2);\nconsole.log(JSON.stringify(args));\nprocess.exitCode = 7;\n`);
   }
 
@@ -49,7 +66,7 @@ class Checkout {
   }
 
   start(args: string[]): ChildProcess {
-    const env = { ...process.env, npm_execpath: join(this.folder, 'npm.js'), npm_node_execpath: process.execPath };
+    const env = { ...process.env, npm_execpath: join(this.folder, 'npm.js'), npm_node_execpath: process.execPath, CC: join(this.folder, this.compiler) };
     return spawn(process.execPath, ['provisioning/setup.mjs', ...args], { cwd: this.folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
@@ -58,8 +75,21 @@ class Checkout {
   }
 
   installCount(): number {
-    const path = join(this.folder, 'installs');
+    return this.#lineCount('installs');
+  }
+
+  compileCount(): number {
+    return this.#lineCount('compiles');
+  }
+
+  #lineCount(name: string): number {
+    const path = join(this.folder, name);
     return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n').length : 0;
+  }
+
+  keepers(): string[] {
+    const cache = join(this.folder, 'node_modules/.cache/ves-keeper');
+    return existsSync(cache) ? readdirSync(cache, { recursive: true }).map(String).filter((name) => name.includes('/')) : [];
   }
 
   locks(): string[] {
@@ -94,6 +124,42 @@ setup('installs once, then is silent, and installs again when the lockfile chang
   checkout.write('package-lock.json', '{ "changed": true }');
   await checkout.run();
   assert.is(checkout.installCount(), 2);
+});
+
+setup('compiles the keeper once, and again when a source of it changed', async ({ checkout }) => {
+  await checkout.run();
+  await checkout.run();
+  assert.is(checkout.compileCount(), 1);
+  assert.match(readFileSync(join(checkout.folder, 'compiles'), 'utf8'), /-Werror .*-static .*main\.c/);
+  checkout.write('agent/keeper/native/main.c', 'int main(void) { return 1; }\n');
+  await checkout.run();
+  assert.is(checkout.compileCount(), 2);
+  assert.is(checkout.keepers().length, 2, 'and leaves no draft');
+});
+
+setup('goes on without a compiler, or without its headers, and says each time what that means', async ({ checkout }) => {
+  checkout.compiler = 'not-there';
+  await checkout.run();
+  const { code, stderr } = await checkout.run('echo.ts');
+  assert.is(code, 7);
+  assert.match(stderr, /no C compiler.*run on Node.js.*apt-get install gcc libc6-dev/);
+  checkout.compiler = 'cc.cjs';
+  checkout.write('no-headers', '');
+  assert.match((await checkout.run()).stderr, 'no C compiler');
+  rmSync(join(checkout.folder, 'no-headers'));
+  assert.is((await checkout.run()).stderr, '');
+  assert.is(checkout.keepers().length, 1);
+});
+
+setup('does not start anything with a keeper that does not compile', async ({ checkout }) => {
+  await checkout.run();
+  checkout.write('faulty-source', '');
+  checkout.write('agent/keeper/native/other.c', 'no such thing');
+  const { code, stdout, stderr } = await checkout.run('echo.ts');
+  assert.is(code, 1);
+  assert.is(stdout, '');
+  assert.match(stderr, /keeper cannot be compiled:\n {2}main.c:1: error: no such thing/);
+  assert.is(checkout.keepers().length, 1);
 });
 
 setup('links the command of the checkout itself, which npm does not', async ({ checkout }) => {
