@@ -21,6 +21,8 @@ export type InstanceStep =
   | { readonly kind: 'shutdownDomain' }
   | { readonly kind: 'destroyDomain'; readonly reason: string }
   | { readonly kind: 'reportStopped'; readonly cause: 'asked' | 'guestStopped' | 'domainLost' | 'startFailed'; readonly detail: string }
+  /** A domain that must not be here is gone but for its I/O: from now on it has resisted `destroy`. */
+  | { readonly kind: 'awaitEnd'; readonly reason: string }
   /** A domain that must not be here and does not go away: the node resets itself. */
   | { readonly kind: 'resetNode'; readonly reason: string }
   | { readonly kind: 'wait'; readonly reason: string }
@@ -36,6 +38,8 @@ export interface InstanceView {
   readonly startingForMs?: number | null;
   /** What the last look at a volume waited for or failed with, for people; without an entry: nothing. */
   readonly heldUp?: ReadonlyMap<VolumeId, string>;
+  /** Whether `observed.resources` is what DRBD shows now; false: its event stream is away. Absent: it is. */
+  readonly isDrbdCurrent?: boolean;
   /** Since when this node has tried to stop the domain, ms ago; null: not begun. */
   readonly stoppingForMs: number | null;
   /** How the last domain of this generation ended, as far as this agent saw it. */
@@ -62,8 +66,19 @@ export const DESTROY_WAIT_MS = 17_000;
 const settled: InstanceStep = { kind: 'settled' };
 const wait = (reason: string): InstanceStep => ({ kind: 'wait', reason });
 
-/** The next step. */
+/**
+ * The next step. While DRBD's event stream is away only what ends a domain is done: stopping is always allowed, and needs to
+ * know no disk. A start does, and so does the report of a stop, which is another node's permission to start.
+ */
 export function nextInstanceStep(view: InstanceView): InstanceStep {
+  const step = stepOf(view);
+  if (view.isDrbdCurrent !== false) return step;
+  return NEEDS_DRBD.has(step.kind) ? wait('DRBD has not told what it shows now') : step;
+}
+
+const NEEDS_DRBD: ReadonlySet<InstanceStep['kind']> = new Set(['createDomain', 'unpauseDomain', 'reportStarted', 'reportStopped'] as const);
+
+function stepOf(view: InstanceView): InstanceStep {
   const { instance, self, observed } = view;
   const domain = observed.domains.get(instance.id);
   const isHolder = instance.holder === self.node && instance.holderBootId === self.bootId;
@@ -148,7 +163,7 @@ function afterDomain(view: InstanceView, cause: 'asked' | 'guestStopped' | 'doma
 
 function evictionStep(view: InstanceView, domain: ObservedDomain, reason: string): InstanceStep {
   if (view.destroyingForMs !== null && view.destroyingForMs > DESTROY_WAIT_MS) return { kind: 'resetNode', reason: `${reason}, and it cannot be destroyed` };
-  return domain.state === 'gone' ? wait('the domain waits for its I/O') : { kind: 'destroyDomain', reason };
+  return domain.state === 'gone' ? { kind: 'awaitEnd', reason: `${reason}, and it waits for its I/O` } : { kind: 'destroyDomain', reason };
 }
 
 /** For its owner: what keeps it from being started. No numbers that change by themselves, so that it is told once. */

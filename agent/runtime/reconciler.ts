@@ -76,7 +76,8 @@ export class Reconciler {
   readonly #heldUp = new Map<VolumeId, string>();
   readonly #delayTold = new Map<InstanceId, { readonly generation: number; readonly atMs: number }>();
   readonly #stoppingSince: Since<InstanceId> = new Map();
-  readonly #destroyingSince: Since<InstanceId> = new Map();
+  /** Of the domain with that number: another one of the same instance begins anew. */
+  readonly #destroyingSince = new Map<InstanceId, { readonly domainId: number; readonly atMs: number }>();
   readonly #endedAs = new Map<InstanceId, 'shutdown' | 'crashed'>();
   /** Volumes for which `primary` runs now: the fence-peer helper answers these from the permit that was made before. */
   readonly promoting = new Set<VolumeId>();
@@ -421,16 +422,16 @@ export class Reconciler {
   // ---------------------------------------------------------------- instances
 
   async #workOnInstance(id: InstanceId): Promise<Verdict> {
-    if (!this.#isReady || !this.#options.replicas.isCurrent()) return WAIT_MS;
-    const { log, self, world } = this.#options;
+    if (!this.#isReady) return WAIT_MS;
+    const { log, replicas, self, world } = this.#options;
     const state = log.state();
     const instance = state.instances.get(id);
     if (instance === undefined) return 'later';
     const startingForMs = this.#startingForMs(instance);
     const step = nextInstanceStep({
-      state, instance, self, observed: this.observed(), heldUp: this.#heldUp, startingForMs,
+      state, instance, self, observed: this.observed(), heldUp: this.#heldUp, startingForMs, isDrbdCurrent: replicas.isCurrent(),
       stoppingForMs: ageOf(this.#stoppingSince.get(id), world.clock.nowMs()),
-      destroyingForMs: ageOf(this.#destroyingSince.get(id), world.clock.nowMs()),
+      destroyingForMs: this.#destroyingForMs(id),
       endedAs: this.#endedAs.get(id) ?? null,
     });
     if (step.kind === 'wait') this.#tellDelay(instance, step.reason, startingForMs);
@@ -454,6 +455,19 @@ export class Reconciler {
     this.#report({ kind: 'reportDelayed', actor: self, instance: id, generation, message }).catch((error: unknown) => {
       world.log.write({ event: 'delayNotTold', instance: id, error: describeError(error) });
     });
+  }
+
+  #destroyingForMs(id: InstanceId): number | null {
+    const since = this.#destroyingSince.get(id);
+    if (since === undefined) return null;
+    if (since.domainId === this.#domains.get(id)?.domainId) return this.#options.world.clock.nowMs() - since.atMs;
+    this.#destroyingSince.delete(id);
+    return null;
+  }
+
+  #noteDestroying(id: InstanceId): void {
+    const domainId = this.#domains.get(id)?.domainId;
+    if (domainId !== undefined && this.#destroyingForMs(id) === null) this.#destroyingSince.set(id, { domainId, atMs: this.#options.world.clock.nowMs() });
   }
 
   #startingForMs({ id, generation, phase }: InstanceRecord): number | null {
@@ -489,16 +503,18 @@ export class Reconciler {
         await domains.shutdown(id);
         return await this.#lookAtDomainsIn(WAIT_MS);
       case 'destroyDomain':
-        if (!this.#destroyingSince.has(id)) this.#destroyingSince.set(id, world.clock.nowMs());
+        this.#noteDestroying(id);
         await domains.destroy(id);
         await this.#observeDomains();
         return 'again';
       case 'reportStopped':
         this.#stoppingSince.delete(id);
-        this.#destroyingSince.delete(id);
         this.#endedAs.delete(id);
         await this.#report({ kind: 'reportStopped', actor: self, instance: id, generation, cause: step.cause, detail: step.detail });
         return 'later';
+      case 'awaitEnd':
+        this.#noteDestroying(id);
+        return await this.#lookAtDomainsIn(WAIT_MS);
       case 'resetNode':
         world.log.write({ event: 'selfFenced', instance: id, reason: step.reason });
         machine.resetNow(step.reason);
@@ -506,10 +522,7 @@ export class Reconciler {
       case 'wait':
         return this.#domains.has(id) && (instance.phase === 'stopping' || instance.restarting || this.#destroyingSince.has(id)) ? await this.#lookAtDomainsIn(WAIT_MS) : WAIT_MS;
       case 'settled':
-        if (!this.#domains.has(id)) {
-          this.#stoppingSince.delete(id);
-          this.#destroyingSince.delete(id);
-        }
+        if (!this.#domains.has(id)) this.#stoppingSince.delete(id);
         return 'later';
       default:
         return unreachable(step);
@@ -564,7 +577,7 @@ export class Reconciler {
   }
 
   #note(subject: string, step: VolumeStep | InstanceStep): void {
-    if (step.kind === 'settled' || step.kind === 'wait') return;
+    if (step.kind === 'settled' || step.kind === 'wait' || step.kind === 'awaitEnd') return;
     this.#options.world.log.write({ event: 'step', subject, step: step.kind, ...('reason' in step ? { reason: step.reason } : {}) });
   }
 }

@@ -36,7 +36,7 @@ import type { IntentAnswer, RunInstancesIntent } from '../../shared/wire/intent.
 import type { KeeperCell, KeeperToAgent } from '../../shared/wire/keeper.ts';
 import type { Sealer } from '../../shared/wire/lease.ts';
 import { SealedSocket } from '../../shared/wire/sealed-socket.ts';
-import type { Chance, Datagrams, Files, HelperCall, LogFact, NodeWorld, Runner, Timer, World } from '../../shared/world.ts';
+import type { Chance, Datagrams, Files, HelperCall, LogFact, NodeWorld, Runner, Stream, StreamReader, Timer, World } from '../../shared/world.ts';
 import { MemoryStore } from './memory-store.ts';
 import { delaysOf, VirtualNetwork } from './virtual-mesh.ts';
 import { VirtualWorld } from './virtual-world.ts';
@@ -139,6 +139,8 @@ export class VirtualCell {
   readonly #coordinatorMesh;
   readonly #coordinator: LedgerNode;
   readonly #options: VirtualCellOptions;
+  /** Nodes whose programs that run on end at once: agents that start there see no event stream of DRBD. */
+  readonly #withoutStreams = new Set<NodeId>();
   readonly #toldKinds = new Map<string, number>();
   /** Every ledger of the cell that was started, with its member, as it starts. For checkers. */
   readonly #onLedger: (member: MemberId, ledger: LedgerNode) => void;
@@ -377,7 +379,7 @@ export class VirtualCell {
   #runner(node: NodeId, bootId: string, process: ProcessWorld): Runner {
     return {
       run: (argv, options) => process.ask(async () => await this.room.run(node, bootId, argv, options.stdin ?? '')),
-      stream: (argv, reader) => this.room.stream(node, bootId, argv, {
+      stream: (argv, reader) => this.#withoutStreams.has(node) ? this.#brokenStream(process, reader) : this.room.stream(node, bootId, argv, {
         onLine: (line) => {
           if (!process.isDead) reader.onLine(line);
         },
@@ -386,6 +388,11 @@ export class VirtualCell {
         },
       }),
     };
+  }
+
+  #brokenStream(process: ProcessWorld, reader: StreamReader): Stream {
+    process.timers.after(0, () => reader.onEnd('exit 20'));
+    return { stop: () => undefined };
   }
 
   #datagrams(address: string, node: NodeId, process: ProcessWorld): Datagrams {
@@ -526,6 +533,12 @@ export class VirtualCell {
   processes(node: NodeId): { readonly agent: boolean; readonly keeper: boolean } {
     const running = this.#running.get(node);
     return { agent: running !== undefined && running.agent !== null, keeper: running !== undefined && running.keeper !== null };
+  }
+
+  /** Whether programs that begin to run on (DRBD's event stream) do so on a node, from now on. */
+  setStreams(node: NodeId, doRun: boolean): void {
+    if (doRun) this.#withoutStreams.delete(node);
+    else this.#withoutStreams.add(node);
   }
 
   /** How long the ledger's writes of a node take from now on, ms. */

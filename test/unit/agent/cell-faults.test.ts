@@ -217,6 +217,37 @@ faults('takes a secondary with a failed disk out of the in-sync set', async () =
   });
 });
 
+faults('stops a domain although its agent hears nothing of DRBD, and reports that only when it does', async () => {
+  await withInstance({ nodes: 3 }, async (cell, id, holder) => {
+    cell.killAgent(holder);
+    cell.setStreams(holder, false);
+    cell.startAgent(holder);
+    await cell.propose({ kind: 'setDesired', instances: [id], desired: 'stopped', force: true });
+    await cell.world.until('the domain ended', () => cell.events.some((event) => event.kind === 'domainEnded'), 10_000);
+    await cell.world.advance(10_000);
+    assert.is(cell.instance(id).phase, 'stopping');
+    cell.setStreams(holder, true);
+    await cell.untilPhase(id, 'stopped', 10_000);
+  });
+});
+
+faults('resets a node on which a former agent left a domain whose I/O never ends', async () => {
+  await withInstance({ nodes: 3 }, async (cell, id, holder) => {
+    const [volume] = [...cell.state().volumes.keys()];
+    const { bootId } = cell.room.nodeReport(holder);
+    const run = async (...argv: readonly string[]): Promise<unknown> => await cell.room.run(holder, bootId ?? '', argv, '');
+    cell.killAgent(holder);
+    await cell.finish(run('drbdadm', '-c', `/node/drbd/${volume}.res`, 'suspend-io', volume ?? ''));
+    await cell.world.advance(1_000);
+    void run('xl', 'destroy', id);
+    await cell.world.advance(15_000);
+    cell.startAgent(holder);
+    const tookMs = await cell.world.until('the node was reset', () => cell.events.some((event) => event.kind === 'died' && event.node === holder), 60_000);
+    assert.ok(tookMs > 15_000 && tookMs < 30_000, `after ${tookMs} ms`);
+    await cell.world.until('it runs again', () => cell.instance(id).generation > 1 && cell.instance(id).phase === 'running', 60_000);
+  });
+});
+
 faults('gives the seat of a voter that is gone for good to another node', async () => {
   await withInstance({ nodes: 4 }, async (cell) => {
     assert.is(cell.voters().length, 3);

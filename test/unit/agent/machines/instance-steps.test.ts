@@ -23,6 +23,7 @@ interface Case {
   readonly domain?: Partial<ObservedDomain>;
   readonly startingForMs?: number;
   readonly heldUp?: string;
+  readonly isDrbdCurrent?: boolean;
   readonly stoppingForMs?: number;
   readonly destroyingForMs?: number;
   readonly endedAs?: 'shutdown' | 'crashed';
@@ -44,7 +45,7 @@ function step(given: Case): InstanceStep {
       replicas: new Map(), configs: new Map(), resources: new Map([[vol, resource]]),
       domains: new Map(given.domain === undefined ? [] : [[id, { instance: id, domainId: 7, state: 'running', generation: 3, bootId: boot, ...given.domain }]]),
     },
-    heldUp: new Map(given.heldUp === undefined ? [] : [[vol, given.heldUp]]), startingForMs: given.startingForMs ?? null, stoppingForMs: given.stoppingForMs ?? null, destroyingForMs: given.destroyingForMs ?? null, endedAs: given.endedAs ?? null,
+    isDrbdCurrent: given.isDrbdCurrent ?? true, heldUp: new Map(given.heldUp === undefined ? [] : [[vol, given.heldUp]]), startingForMs: given.startingForMs ?? null, stoppingForMs: given.stoppingForMs ?? null, destroyingForMs: given.destroyingForMs ?? null, endedAs: given.endedAs ?? null,
   });
 }
 
@@ -134,6 +135,15 @@ stopping('is reported only when no volume is primary any more', () => {
   assert.is(step({ instance: stop, resource: { role: 'Secondary' } }).kind, 'reportStopped');
 });
 stopping('is not reported while a zombie waits for its I/O', () => assert.is(step({ instance: stop, domain: { state: 'gone' } }).kind, 'wait'));
+stopping('needs no word of DRBD, but its report does', () => {
+  const isDrbdCurrent = false;
+  assert.is(step({ instance: stop, domain: {}, isDrbdCurrent }).kind, 'shutdownDomain');
+  assert.is(step({ instance: { ...stop, stopForced: true }, domain: {}, isDrbdCurrent }).kind, 'destroyDomain');
+  assert.is(step({ instance: { holder: B, phase: 'running' }, domain: {}, isDrbdCurrent }).kind, 'destroyDomain');
+  assert.is(step({ instance: { holder: B, phase: 'running' }, domain: {}, isDrbdCurrent, destroyingForMs: DESTROY_WAIT_MS + 1 }).kind, 'resetNode');
+  assert.is(step({ instance: stop, resource: { role: 'Secondary' }, isDrbdCurrent }).kind, 'wait');
+  for (const given of [{}, { domain: { state: 'paused' } }, { domain: {} }] as const) assert.is(step({ ...given, isDrbdCurrent }).kind, 'wait', 'nothing is started');
+});
 stopping.run();
 
 const superseded = suite('a domain that must not be here');
@@ -147,7 +157,8 @@ superseded('is destroyed when it is of an older generation, of another boot, or 
 superseded('is destroyed when the instance is stopped', () => assert.is(step({ instance: { phase: 'stopped', desired: 'stopped' }, domain: {} }).kind, 'destroyDomain'));
 superseded('makes the node reset itself when it cannot be destroyed', () => {
   const stuck = { instance: { holder: B, phase: 'running' }, domain: { state: 'gone' } } as const;
-  assert.is(step({ ...stuck, destroyingForMs: DESTROY_WAIT_MS }).kind, 'wait');
+  assert.is(step(stuck).kind, 'awaitEnd', 'the clock begins when it is found');
+  assert.is(step({ ...stuck, destroyingForMs: DESTROY_WAIT_MS }).kind, 'awaitEnd');
   assert.is(step({ ...stuck, destroyingForMs: DESTROY_WAIT_MS + 1 }).kind, 'resetNode');
 });
 superseded('is nothing to do when there is none', () => assert.is(step({ instance: { holder: B, phase: 'running' } }).kind, 'settled'));
