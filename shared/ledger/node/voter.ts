@@ -7,7 +7,6 @@
 import { ClusterError } from '../../errors.ts';
 import { memberOfVoter } from '../../ids.ts';
 import type { MemberId, VoterId } from '../../ids.ts';
-import type { Timer } from '../../world.ts';
 import type { ApplyResult, EntryData } from '../commands.ts';
 import type { Proposed } from '../replicated-log.ts';
 import { Raft } from '../raft/raft.ts';
@@ -20,6 +19,7 @@ import type { Deferred } from './deadline.ts';
 import type { LedgerNodeOptions } from './ports.ts';
 import type { Replica } from './replica.ts';
 import { SnapshotReceiver, splitSnapshot } from './snapshot-chunks.ts';
+import { TickClock } from './tick-clock.ts';
 
 const SNAPSHOT_EVERY = 2_000;
 /** About how long a tick is, ms: finer than heartbeats, so that two members rarely campaign in the same one. */
@@ -42,8 +42,7 @@ export class Voter {
   #unsavedHardState: HardState | null = null;
   #isPumping = false;
   #isStopped = false;
-  #tickTimer: Timer | null = null;
-  readonly #tickMs: number;
+  readonly #ticks: TickClock;
   #lastSnapshotIndex: number;
   #isRetired = false;
 
@@ -55,7 +54,7 @@ export class Voter {
     const { loaded } = options.store;
     const profile = options.profile;
     const heartbeatTicks = Math.round(profile.heartbeatMs / TICK_MS);
-    this.#tickMs = profile.heartbeatMs / heartbeatTicks;
+    const tickMs = profile.heartbeatMs / heartbeatTicks;
     const snapshot = loaded.kind === 'loaded' ? loaded.snapshot : null;
     if (snapshot !== null) replica.install(snapshot.index, snapshot.term, snapshot.data);
     this.#lastSnapshotIndex = snapshot?.index ?? 0;
@@ -63,24 +62,24 @@ export class Voter {
       id,
       random: () => options.world.chance.next(),
       heartbeatTicks,
-      electionTicks: Math.round(profile.electionMinMs / this.#tickMs),
-      electionSpreadTicks: Math.round((profile.electionMaxMs - profile.electionMinMs) / this.#tickMs),
+      electionTicks: Math.round(profile.electionMinMs / tickMs),
+      electionSpreadTicks: Math.round((profile.electionMaxMs - profile.electionMinMs) / tickMs),
       stored: loaded.kind === 'loaded'
         ? { ...EMPTY_STORE, hardState: loaded.hardState, snapshot: loaded.snapshot, entries: loaded.entries, applied: loaded.snapshot?.index ?? 0 }
         : EMPTY_STORE,
     });
+    this.#ticks = new TickClock(options.world, tickMs, this.#raft, () => this.#kick());
   }
 
   start(): void {
     this.#options.mesh.onMessage('ledger', (from, frame) => this.#receive(from, frame));
     this.#options.heartbeats?.onMessage((from, message) => this.#receive(from, { version: RAFT_VERSION, ...message }));
-    this.#scheduleTick();
     this.#kick();
   }
 
   stop(): void {
     this.#isStopped = true;
-    this.#tickTimer?.cancel();
+    this.#ticks.stop();
     for (const { deferred } of this.#proposals.values()) deferred.reject(stopped());
     this.#proposals.clear();
   }
@@ -98,7 +97,7 @@ export class Voter {
   /** Told by others that a committed configuration leaves this member out: it falls silent for good. */
   retire(): void {
     this.#isRetired = true;
-    this.#tickTimer?.cancel();
+    this.#ticks.stop();
     this.#onChange();
   }
 
@@ -118,6 +117,7 @@ export class Voter {
    */
   readIndex(timeoutMs: number): Promise<number | null> {
     const deferred = deferWithin<number | null>(this.#options.world.timers, timeoutMs, 'confirm that this member leads', () => undefined);
+    this.#ticks.catchUp();
     const outcome = this.#raft.readIndex(deferred.resolve, { immediate: true });
     if (outcome.kind === 'rejected') deferred.resolve(null);
     else this.#kick();
@@ -126,6 +126,7 @@ export class Voter {
 
   /** Resolves when the change is committed; false when it was refused or lost. */
   async changeConf(change: ConfChange, timeoutMs: number): Promise<boolean> {
+    this.#ticks.catchUp();
     const outcome = this.#raft.proposeConfChange(change);
     if (outcome.kind === 'rejected') return false;
     try {
@@ -138,6 +139,7 @@ export class Voter {
   }
 
   transferLeadership(to: VoterId): boolean {
+    this.#ticks.catchUp();
     const outcome = this.#raft.transferLeadership(to);
     this.#kick();
     return outcome.kind === 'started';
@@ -162,6 +164,7 @@ export class Voter {
     const sender = typeof message === 'object' && message !== null && 'from' in message ? message.from : null;
     // A member speaks for itself only: the mesh has proven who it is.
     if (typeof sender !== 'string' || memberOfVoter(sender as VoterId) !== from) return;
+    this.#ticks.catchUp();
     const outcome = this.#raft.step(message);
     if (outcome.kind === 'rejected' && outcome.reason !== 'misaddressed') {
       this.#options.world.log.write({ event: 'ledgerMessageRefused', from, reason: outcome.reason, detail: outcome.detail });
@@ -169,16 +172,8 @@ export class Voter {
     this.#kick();
   }
 
-  #scheduleTick(): void {
-    this.#tickTimer = this.#options.world.timers.after(this.#tickMs, () => {
-      if (this.#isStopped || this.#isRetired) return;
-      this.#raft.tick();
-      this.#scheduleTick();
-      this.#kick();
-    });
-  }
-
   #kick(): void {
+    this.#ticks.schedule();
     if (this.#isPumping || this.#isStopped) return;
     this.#isPumping = true;
     // Whoever fails here reports through onFatal, so the promise has no other listener.
@@ -205,6 +200,7 @@ export class Voter {
     } finally {
       this.#isPumping = false;
     }
+    this.#ticks.schedule();
     if (!this.#isStopped && this.#raft.hasReady()) this.#kick();
   }
 

@@ -130,6 +130,13 @@ export class Raft {
     if (this.#electionElapsed >= this.#electionTimeoutTicks()) this.campaign();
   }
 
+  /** In how many ticks one comes that sends something, at least 1, and whether that is to stand for election. The others only count. */
+  nextDue(): { readonly ticks: number; readonly isCampaign: boolean } {
+    const isCampaign = this.role !== 'leader';
+    const left = isCampaign ? this.#electionTimeoutTicks() - this.#electionElapsed : this.#options.heartbeatTicks - this.#heartbeatElapsed;
+    return { ticks: Math.max(1, left), isCampaign };
+  }
+
   /** Start an election now (with pre-vote), as a timeout would. Nothing happens if this member may not lead. */
   campaign(): void {
     if (this.role === 'leader') return;
