@@ -20,13 +20,12 @@ import type { NodeRecord } from '../shared/model/node.ts';
 import type { VolumeRecord } from '../shared/model/volume.ts';
 import { uuid } from '../shared/random.ts';
 import { openDatagrams, parseAddress } from '../shared/net/datagrams.ts';
-import { loadIdentity } from '../shared/net/identity.ts';
 import { loadLeaseKey } from '../shared/net/lease-key.ts';
 import { connectLines } from '../shared/net/lines.ts';
+import { leaveOutLibraries } from '../shared/net/lean-libraries.ts';
 import { createSealer } from '../shared/net/lease-seal.ts';
-import { createMesh } from '../shared/net/mesh.ts';
 import { openProcessLog } from '../shared/process/process-log.ts';
-import { staySmall } from '../shared/process/stay-small.ts';
+import { forgetCompiled, staySmall } from '../shared/process/stay-small.ts';
 import type { ProcessLog } from '../shared/process/process-log.ts';
 import { chance, clock, timers } from '../shared/process/process-world.ts';
 import { openGenerationStore } from '../shared/store/generation-store.ts';
@@ -72,6 +71,11 @@ async function main(): Promise<void> {
 }
 
 async function start(config: AgentConfig, log: ProcessLog): Promise<Agent> {
+  // What is built on libp2p is imported only when the libraries that it can do without are out of the way.
+  leaveOutLibraries();
+  const { createMesh } = await import('../shared/net/mesh.ts');
+  const { loadIdentity } = await import('../shared/net/identity.ts');
+  forgetCompiled();
   const node = parseNodeId(config.node);
   const machine = await openMachine(config, () => fail(log, new ClusterError('MachineGone', 'the machine is gone', { retryable: false })));
   const world = createNodeWorld({ log, runner: machine.runner, machine: machine.machine, dataDirectory: config.dataDirectory, helperSocket: config.helperSocket });

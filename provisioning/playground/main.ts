@@ -26,7 +26,7 @@ import { ensureHttpPort, ensurePorts, openCell } from './open-cell.ts';
 import { judgeReadiness } from './readiness.ts';
 import { askApi } from './signed-fetch.ts';
 import type { ApiAccess } from './signed-fetch.ts';
-import { PROGRAMS, Supervisor } from './supervisor.ts';
+import { Supervisor, WARMED } from './supervisor.ts';
 import type { Fault } from './supervisor.ts';
 import { environmentText, welcomeText } from './welcome.ts';
 
@@ -148,7 +148,7 @@ async function admitNew(layout: Layout, cell: CellFile, access: ApiAccess): Prom
 /** Has types stripped and compiled once, before many processes want it at the same time. It only saves time: a failure is none. */
 async function warm(): Promise<void> {
   const script = join(import.meta.dirname, '../warm.ts');
-  const child = spawn(process.execPath, [script, ...Object.values(PROGRAMS), join(import.meta.dirname, 'nic.ts')], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [script, ...WARMED], { stdio: 'ignore' });
   await once(child, 'close');
 }
 

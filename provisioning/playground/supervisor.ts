@@ -23,14 +23,18 @@ import { connectRoomControl } from './room-control.ts';
 import type { RoomControl, RoomEvent, RoomNode } from './room-control.ts';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
-/** The programs of a fleet: what is worth warming up. */
-export const PROGRAMS = {
+/** The programs of a fleet. */
+const PROGRAMS = {
   room: join(CHECKOUT, 'agent/room/main.ts'),
   agent: join(CHECKOUT, 'agent/main.ts'),
   keeper: join(CHECKOUT, 'agent/keeper/main.ts'),
   coordinator: join(CHECKOUT, 'coordinator/main.ts'),
 } as const;
 const NIC = join(import.meta.dirname, 'nic.ts');
+/** What they import by and by, or are given instead of what they asked for. */
+const LATER = ['shared/net/mesh.ts', 'shared/net/identity.ts', 'shared/net/left-out.ts'].map((file) => join(CHECKOUT, file));
+/** All that these processes read, for warming up (warm.ts). */
+export const WARMED: readonly string[] = [...Object.values(PROGRAMS), ...LATER, NIC];
 
 /**
  * What keeps an agent small: a young generation of 2 MiB, which costs it some more short collections (107 MB

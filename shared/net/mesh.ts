@@ -22,6 +22,7 @@ import { answerKnock, chooseTargets, dialsFirst } from './dial-plan.ts';
 import { createDialer } from './dialer.ts';
 import { encodeFrame } from './frames.ts';
 import { createValidator, gossipService, topicName } from './gossip.ts';
+import { noiseCrypto } from './noise-crypto.ts';
 import { createOutbox } from './outbox.ts';
 import { createLink, readFrames } from './peer-link.ts';
 import type { LinkContext, MeshLimits, PeerLink, StreamUse } from './peer-link.ts';
@@ -138,7 +139,7 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
     privateKey: options.privateKey,
     addresses: { listen: [options.listenAddress], announce: [...(options.announce ?? [])] },
     transports: [tcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise({ crypto: noiseCrypto })],
     streamMuxers: [yamux({ enableKeepAlive: false, streamOptions: { maxStreamWindowSize: 1024 * 1024 } })],
     connectionProtector: countingProtector(options.presharedKey, traffic),
     // Our own beats do this for a tenth of the price of pings on fresh streams.
