@@ -8,6 +8,7 @@ import type { LedgerStatus, Proposed, ReplicatedLog } from '../shared/ledger/rep
 import type { CellState } from '../shared/model/cell.ts';
 import type { ConsoleAnswer, ConsoleRequest, IntentAnswer, RunInstancesIntent } from '../shared/wire/intent.ts';
 import type { Mesh } from '../shared/wire/mesh.ts';
+import { Turns } from '../shared/turns.ts';
 import type { World } from '../shared/world.ts';
 import type { CellPort } from './ports.ts';
 
@@ -16,6 +17,14 @@ const DEADLINE_MS = 10_000;
 /** Longest wait for one answer of a leader: a stopped one must not eat the whole deadline. */
 const LEADER_ANSWER_MS = 6_000;
 const RETRY_MS = 60;
+/** A leader that is behind with its work is asked again after this long, then twice as long, and so on: each refusal costs it time, too. */
+const BUSY_RETRY_MS = 250;
+const BUSY_RETRY_MS_MAX = 2_000;
+/**
+ * Requests that are with the leader at once; the others wait here, where nobody's lease waits behind them. Enough to fill each of its
+ * writes, and few enough for the event loop that answers leases.
+ */
+export const IN_FLIGHT_MAX = 16;
 const CONSOLE_TIMEOUT_MS = 5_000;
 /** What EC2 shows of a console, bytes. */
 const CONSOLE_BYTES_MAX = 64 * 1024;
@@ -30,7 +39,16 @@ export interface CellPortOptions {
 
 /** The cell, as the app sees it. */
 export function createCellPort(options: CellPortOptions): CellPort {
-  const { log, mesh, projection } = options;
+  const { log, mesh, projection, world } = options;
+  const turns = new Turns(IN_FLIGHT_MAX);
+  const inTurn = async <Answer>(work: (remainingMs: number) => Promise<Answer>): Promise<Answer> => {
+    const deadlineAtMs = world.clock.nowMs() + DEADLINE_MS;
+    return await turns.take(async () => {
+      const remainingMs = deadlineAtMs - world.clock.nowMs();
+      if (remainingMs <= 0) throw new ClusterError('LeaderBusy', `the cell had too much to do for ${DEADLINE_MS} ms; nothing was asked of it`, { retryable: true });
+      return await work(remainingMs);
+    });
+  };
   /** The newest entry that was committed through this coordinator. */
   let ownIndex = 0;
   const committed = (index: number): void => {
@@ -48,12 +66,12 @@ export function createCellPort(options: CellPortOptions): CellPort {
       return projection.state();
     },
     runInstances: async (intent) => {
-      const answer = await runInstances(options, intent);
+      const answer = await inTurn(async (remainingMs) => await runInstances(options, intent, remainingMs));
       if (answer.kind === 'created') committed(answer.index);
       return answer;
     },
     propose: async (command: Command): Promise<Proposed> => {
-      const proposed = await log.propose(command, { timeoutMs: DEADLINE_MS });
+      const proposed = await inTurn(async (timeoutMs) => await log.propose(command, { timeoutMs }));
       committed(proposed.index);
       return proposed;
     },
@@ -65,13 +83,15 @@ export function createCellPort(options: CellPortOptions): CellPort {
  * Asks the leader until it answers. An attempt without an answer may have been committed all the same: the ids in the
  * intent tell, so that asking again never makes a second set of instances.
  */
-async function runInstances({ world, mesh, log }: CellPortOptions, intent: RunInstancesIntent): Promise<IntentAnswer> {
-  const deadlineAtMs = world.clock.nowMs() + DEADLINE_MS;
+async function runInstances({ world, mesh, log }: CellPortOptions, intent: RunInstancesIntent, timeoutMs: number): Promise<IntentAnswer> {
+  const deadlineAtMs = world.clock.nowMs() + timeoutMs;
+  let busyRetryMs = BUSY_RETRY_MS;
   let isUncertain = false;
   let lastError: unknown = null;
   for (;;) {
     const remainingMs = deadlineAtMs - world.clock.nowMs();
     if (remainingMs <= 0) break;
+    let retryMs = RETRY_MS;
     const { leader } = log.status();
     if (leader !== null && leader !== mesh.self) {
       try {
@@ -81,11 +101,15 @@ async function runInstances({ world, mesh, log }: CellPortOptions, intent: RunIn
         if (!(error instanceof ClusterError) || !error.retryable) throw error;
         if (error.code !== 'NotLeader' && error.code !== 'LeaderBusy') isUncertain = true;
         lastError = error;
+        if (error.code === 'LeaderBusy') {
+          retryMs = busyRetryMs;
+          busyRetryMs = Math.min(2 * busyRetryMs, BUSY_RETRY_MS_MAX);
+        }
       }
     }
-    await new Promise<void>((resolve) => void world.timers.after(RETRY_MS * (0.5 + world.chance.next()), resolve));
+    await new Promise<void>((resolve) => void world.timers.after(retryMs * (0.5 + world.chance.next()), resolve));
   }
-  throw new ClusterError(isUncertain ? 'LedgerTimeout' : 'NoLeader', `no leader answered RunInstances within ${DEADLINE_MS} ms`, { retryable: true, cause: lastError ?? undefined });
+  throw new ClusterError(isUncertain ? 'LedgerTimeout' : 'NoLeader', `no leader answered RunInstances within ${Math.round(timeoutMs)} ms`, { retryable: true, cause: lastError ?? undefined });
 }
 
 /** What an earlier attempt of this very request created, if it did. */

@@ -92,6 +92,7 @@ export function startAgent(ports: AgentPorts): Agent {
   const health = new Health({ self, world, mesh, log: ledger, host: ports.host, observed: () => reconciler.observed() });
   const healer = new Healer({ world, log: ledger, fencer, mesh, health: () => health.known() });
   const busy = new BusyWatch(world);
+  ledger.admitUsersBy(() => busy.admit());
   serveIntake({
     busy,
     mesh, log: ledger, domains: ports.domains, resources: () => currentResources(ports.replicas), hints: () => healer.placementHints(), healerView: () => healer.view(),

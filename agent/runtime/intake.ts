@@ -67,8 +67,13 @@ async function answerIntent(options: IntakeOptions, from: MemberId, body: unknow
   const { role, leader } = log.status();
   if (role !== 'leader') throw new ClusterError('NotLeader', leader === null ? 'no leader is known here' : `the leader is ${leader}`, { retryable: true });
   // Leases come first: who asks is asked to wait.
-  if (options.busy.isBusy()) throw new ClusterError('LeaderBusy', 'the leader is behind with its work', { retryable: true });
-  return await runInstances(options, parsed.value);
+  const leave = options.busy.admit();
+  if (leave === null) throw new ClusterError('LeaderBusy', 'the leader is behind with its work', { retryable: true });
+  try {
+    return await runInstances(options, parsed.value);
+  } finally {
+    leave();
+  }
 }
 
 async function runInstances(options: IntakeOptions, intent: RunInstancesIntent): Promise<IntentAnswer> {

@@ -25,7 +25,7 @@ import type { Gate, Permit } from './gate.ts';
 import type { DomainPort, ReplicaPort } from './ports.ts';
 import { Tasks } from './tasks.ts';
 import type { Verdict } from './tasks.ts';
-import { Turns } from './turns.ts';
+import { Turns } from '../../shared/turns.ts';
 
 const PROPOSE_TIMEOUT_MS = 4_000;
 const READ_TIMEOUT_MS = 3_000;

@@ -5,6 +5,7 @@ import type { Benchmark } from './bench.ts';
 import { DESCRIBE_INSTANCES } from './describe-instances.ts';
 import { FOOTPRINT } from './footprint.ts';
 import { HEAL, HEAL_BMC } from './heal.ts';
+import { OVERLOAD } from './overload.ts';
 import { RUN_INSTANCES } from './run-instances.ts';
 
-export const BENCHMARKS: readonly Benchmark[] = [RUN_INSTANCES, DESCRIBE_INSTANCES, FOOTPRINT, HEAL_BMC, HEAL];
+export const BENCHMARKS: readonly Benchmark[] = [RUN_INSTANCES, DESCRIBE_INSTANCES, OVERLOAD, FOOTPRINT, HEAL_BMC, HEAL];

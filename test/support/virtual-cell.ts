@@ -4,6 +4,8 @@
  * Each process of a node gets a world of its own that dies with it: timers of a killed process never fire, its programs
  * never answer, its messages are neither sent nor heard.
  */
+import { createCellPort } from '../../coordinator/cell-port.ts';
+import type { CellPort } from '../../coordinator/ports.ts';
 import { createHost } from '../../agent/drivers/host.ts';
 import { buildDrbdConfig } from '../../agent/drivers/drbd/build-config.ts';
 import { Drbd } from '../../agent/drivers/drbd/run-drbd.ts';
@@ -37,6 +39,7 @@ import type { KeeperCell, KeeperToAgent } from '../../shared/wire/keeper.ts';
 import type { Sealer } from '../../shared/wire/lease.ts';
 import { SealedSocket } from '../../shared/wire/sealed-socket.ts';
 import type { Chance, Datagrams, Files, HelperCall, LogFact, NodeWorld, Runner, Stream, StreamReader, Timer, World } from '../../shared/world.ts';
+import { EventLoops } from './event-loops.ts';
 import { MemoryStore } from './memory-store.ts';
 import { delaysOf, VirtualNetwork } from './virtual-mesh.ts';
 import { VirtualWorld } from './virtual-world.ts';
@@ -52,10 +55,13 @@ class ProcessWorld implements World {
   isDead = false;
   readonly #world: VirtualWorld;
   readonly #who: string;
+  readonly #loops: EventLoops;
 
-  constructor(world: VirtualWorld, who: string) {
+  constructor(world: VirtualWorld, who: string, loops: EventLoops) {
     this.#world = world;
     this.#who = who;
+    this.#loops = loops;
+    loops.forget(who);
   }
 
   get clock(): World['clock'] {
@@ -67,9 +73,22 @@ class ProcessWorld implements World {
   }
 
   readonly timers = {
-    after: (delayMs: number, run: () => void): Timer => this.#world.timers.after(delayMs, () => {
-      if (!this.isDead) run();
-    }),
+    after: (delayMs: number, run: () => void): Timer => {
+      // A timer that is due but waits for its turn can still be cancelled.
+      let isCancelled = false;
+      const timer = this.#world.timers.after(delayMs, () => {
+        if (this.isDead) return;
+        this.#loops.take(this.#who, 'timer', () => {
+          if (!this.isDead && !isCancelled) run();
+        });
+      });
+      return {
+        cancel: () => {
+          isCancelled = true;
+          timer.cancel();
+        },
+      };
+    },
   };
 
   readonly log = {
@@ -132,6 +151,8 @@ export class VirtualCell {
   readonly events: RoomEvent[] = [];
   readonly nodeIds: readonly NodeId[];
   readonly network: VirtualNetwork;
+  /** Where agents and keepers work; nothing costs them time unless a test says so. The coordinator asks as fast as it wants. */
+  readonly loops: EventLoops;
   readonly #datagramHandlers = new Map<string, (bytes: Uint8Array, from: string) => void>();
   readonly #meshCut = new Set<string>();
   readonly #disks = new Map<NodeId, NodeDisk>();
@@ -149,7 +170,8 @@ export class VirtualCell {
     this.#options = options;
     this.#onLedger = options.onLedger ?? (() => undefined);
     this.world = new VirtualWorld(options.seed ?? 1);
-    this.network = new VirtualNetwork(this.world);
+    this.loops = new EventLoops(this.world);
+    this.network = new VirtualNetwork(this.world, this.loops);
     this.nodeIds = Array.from({ length: options.nodes }, (_, at) => parseNodeId(`node-${at + 1}`));
     const state = this.#found();
     this.room = new Room(this.world, roomConfig(options.nodes, options.hasBmc === true ? { bmcPassword: 'secret' } : {}), {
@@ -288,7 +310,7 @@ export class VirtualCell {
 
   startKeeper(node: NodeId): void {
     const running = this.#mustRun(node);
-    const world = new ProcessWorld(this.world, `keeper ${node}`);
+    const world = new ProcessWorld(this.world, `keeper ${node}`, this.loops);
     running.keeperWorld = world;
     const disk = this.#disk(node);
     running.keeper = new Keeper({
@@ -310,7 +332,7 @@ export class VirtualCell {
 
   startAgent(node: NodeId): void {
     const running = this.#mustRun(node);
-    const process = new ProcessWorld(this.world, node);
+    const process = new ProcessWorld(this.world, node, this.loops);
     running.agentWorld = process;
     const disk = this.#disk(node);
     const bootId = parseBootId(running.bootId);
@@ -404,7 +426,8 @@ export class VirtualCell {
         for (const delayMs of delaysOf(this.network.weather, this.world.chance)) {
           this.world.timers.after(delayMs, () => {
             if (owner === undefined || this.#meshCut.has(owner) || this.network.isPairCut(node, owner)) return;
-            this.#datagramHandlers.get(to)?.(bytes, address);
+            const handler = this.#datagramHandlers.get(to);
+            if (owner !== undefined && handler !== undefined) this.loops.take(to === `keeper-${owner}` ? `keeper ${owner}` : owner, 'datagram', () => handler(bytes, address));
           });
         }
       },
@@ -511,17 +534,28 @@ export class VirtualCell {
     return answer.instances;
   }
 
-  /** RunInstances as a user asks for it. Settles as virtual time goes on. */
-  async askToRun(count: number): Promise<IntentAnswer> {
+  /** RunInstances as a coordinator words it. */
+  intentToRun(count: number, dryRun = false): RunInstancesIntent {
     const hex = (): string => hexDigits(this.world.chance, 17);
-    const intent: RunInstancesIntent = {
+    return {
       kind: 'runInstances', reservation: parseReservationId(`r-${hex()}`), environment: 'default', clientToken: null, requestHash: 'hash', image: IMAGE, type: 't1.micro',
       vcpus: 1, memoryMiB: 128, diskBytes: GIB, keyName: null, userData: null, tags: {}, terminationProtected: false, shutdownBehavior: 'stop', minCount: count,
-      ids: Array.from({ length: count }, () => ({ instance: parseInstanceId(`i-${hex()}`), volume: parseVolumeId(`vol-${hex()}`) })), dryRun: false,
+      ids: Array.from({ length: count }, () => ({ instance: parseInstanceId(`i-${hex()}`), volume: parseVolumeId(`vol-${hex()}`) })), dryRun,
     };
+  }
+
+  /** RunInstances as a user asks for it. Settles as virtual time goes on. */
+  async askToRun(count: number): Promise<IntentAnswer> {
     const leader = this.leader();
     if (leader === null) throw new Error('no leader');
-    return (await this.#coordinatorMesh.request(leader, 'intent', intent, { timeoutMs: 10_000 })) as IntentAnswer;
+    return (await this.#coordinatorMesh.request(leader, 'intent', this.intentToRun(count), { timeoutMs: 10_000 })) as IntentAnswer;
+  }
+
+  /** The coordinator, as its app asks it. */
+  coordinatorPort(): CellPort {
+    return createCellPort({
+      world: this.world, mesh: this.#coordinatorMesh, log: this.#coordinator, projection: { state: () => this.#coordinator.state(), isStale: () => this.leader() === null },
+    });
   }
 
   /** Any other request of a user. Settles as virtual time goes on. */

@@ -8,6 +8,8 @@ import { ClusterError } from '../../shared/errors.ts';
 import type { MemberId } from '../../shared/ids.ts';
 import type { Channel, Member, Mesh, Topic } from '../../shared/wire/mesh.ts';
 import type { Chance, World } from '../../shared/world.ts';
+import { EventLoops } from './event-loops.ts';
+import type { WorkKind } from './event-loops.ts';
 
 /** How long a message takes in fine weather. */
 const DELAY_MS = 1;
@@ -27,14 +29,17 @@ export class VirtualNetwork {
   /** May be changed at any time; holds for messages that are sent from then on. */
   weather: NetworkWeather = FINE;
   readonly #world: World;
+  readonly #loops: EventLoops;
   readonly #meshes = new Map<MemberId, VirtualMesh>();
   readonly #down = new Set<MemberId>();
   readonly #cutPairs = new Set<string>();
   /** When the last message of a pair arrives: later ones do not overtake it. */
   readonly #lastArrivalMs = new Map<string, number>();
 
-  constructor(world: World) {
+  /** `loops`: where members work; without it, each reacts at once. */
+  constructor(world: World, loops = new EventLoops(world)) {
     this.#world = world;
+    this.#loops = loops;
   }
 
   /** `isAlive` is false once the member's process is dead. */
@@ -76,13 +81,17 @@ export class VirtualNetwork {
   }
 
   /** Delivers a copy, as a wire would, unless the link is cut meanwhile. `isOrdered`: on the pair's one stream. */
-  carry(from: VirtualMesh, to: MemberId, value: unknown, isOrdered: boolean, deliver: (mesh: VirtualMesh, copy: unknown) => void): void {
+  carry(from: VirtualMesh, to: MemberId, value: unknown, kind: WorkKind, deliver: (mesh: VirtualMesh, copy: unknown) => void, isOrdered = false): void {
     if (!from.isAlive() || this.#meshes.get(from.self) !== from) return;
     const copy: unknown = value === undefined ? undefined : JSON.parse(JSON.stringify(value));
     const target = this.#meshes.get(to);
     for (const delayMs of delaysOf(this.weather, this.#world.chance)) {
       this.#world.timers.after(isOrdered ? this.#inOrder(from.self, to, delayMs) : delayMs, () => {
-        if (target !== undefined && this.#meshes.get(to) === target && target.isAlive() && this.connected(from.self, to)) deliver(target, copy);
+        const isThere = (): boolean => target !== undefined && this.#meshes.get(to) === target && target.isAlive();
+        if (target === undefined || !isThere() || !this.connected(from.self, to)) return;
+        this.#loops.take(to, kind, () => {
+          if (isThere()) deliver(target, copy);
+        });
       });
     }
   }
@@ -141,7 +150,7 @@ export class VirtualMesh implements Mesh {
 
   send(to: MemberId, channel: Channel, message: unknown): boolean {
     if (!this.#network.connected(this.self, to)) return false;
-    this.#network.carry(this, to, message, true, (mesh, copy) => mesh.#channels.get(channel)?.(this.self, copy));
+    this.#network.carry(this, to, message, 'message', (mesh, copy) => mesh.#channels.get(channel)?.(this.self, copy), true);
     return true;
   }
 
@@ -160,14 +169,14 @@ export class VirtualMesh implements Mesh {
         if (isOk) resolve(value);
         else reject(value instanceof Error ? value : new Error(String(value)));
       };
-      this.#network.carry(this, to, body, false, (mesh, copy) => {
+      this.#network.carry(this, to, body, 'request', (mesh, copy) => {
         const handler = mesh.#methods.get(method);
         const answer = handler === undefined ? Promise.reject(new ClusterError('UnknownMethod', method, { retryable: false })) : handler(this.self, copy);
         answer.then(
-          (value) => this.#network.carry(mesh, this.self, value ?? null, false, (back, result) => {
+          (value) => this.#network.carry(mesh, this.self, value ?? null, 'answer', (back, result) => {
             if (back === this) settle(true, result);
           }),
-          (error: unknown) => this.#network.carry(mesh, this.self, null, false, (back) => {
+          (error: unknown) => this.#network.carry(mesh, this.self, null, 'answer', (back) => {
             if (back === this) settle(false, error);
           }),
         );
@@ -181,7 +190,7 @@ export class VirtualMesh implements Mesh {
 
   publish(topic: Topic, message: unknown): Promise<boolean> {
     for (const other of this.#network.others(this.self)) {
-      this.#network.carry(this, other, message, false, (mesh, copy) => mesh.#topics.get(topic)?.(this.self, copy));
+      this.#network.carry(this, other, message, 'message', (mesh, copy) => mesh.#topics.get(topic)?.(this.self, copy));
     }
     return Promise.resolve(this.#network.others(this.self).length > 0);
   }

@@ -19,6 +19,9 @@ import { Replica } from './replica.ts';
 import { Voter } from './voter.ts';
 
 const RETRY_MS = 60;
+/** A leader that is behind with its work is asked again after this long, then twice as long, and so on: each refusal costs it time, too. */
+const BUSY_RETRY_MS = 250;
+const BUSY_RETRY_MS_MAX = 2_000;
 /** Longest wait for one answer of a leader: a stopped one must not eat the caller's whole deadline. */
 const LEADER_ANSWER_MS = 4_000;
 
@@ -34,6 +37,7 @@ export class LedgerNode implements LeaderLog {
   #feedStatus: FeedStatus | null = null;
   #shownStatus = '';
   #isStopped = false;
+  #admitUser: () => (() => void) | null = () => () => undefined;
 
   /** `initial` is the state before anything was heard: an empty cell of the right name and cluster. */
   constructor(options: LedgerNodeOptions, initial: CellState) {
@@ -148,6 +152,14 @@ export class LedgerNode implements LeaderLog {
     return this.#voter.transferLeadership(to);
   }
 
+  /**
+   * Whether the leader lets one more proposal of a coordinator in: null is answered with ClusterError `LeaderBusy`, else what it
+   * returns is called when the proposal has its answer. What nodes propose always comes in: cells heal by it.
+   */
+  admitUsersBy(admit: () => (() => void) | null): void {
+    this.#admitUser = admit;
+  }
+
   // ---------------------------------------------------------------- inside
 
   /** Asks whoever leads until it answers; `attempt` answers null when it does not lead (any more). */
@@ -155,9 +167,11 @@ export class LedgerNode implements LeaderLog {
     const { clock, timers } = this.#options.world;
     const deadlineAtMs = clock.nowMs() + timeoutMs;
     let lastError: unknown = null;
+    let busyRetryMs = BUSY_RETRY_MS;
     while (!this.#isStopped) {
       const remainingMs = deadlineAtMs - clock.nowMs();
       if (remainingMs <= 0) break;
+      let retryMs = RETRY_MS;
       const { leader } = this.status();
       if (leader !== null) {
         try {
@@ -166,9 +180,13 @@ export class LedgerNode implements LeaderLog {
         } catch (error) {
           if (!(error instanceof ClusterError) || !error.retryable) throw error;
           lastError = error;
+          if (error.code === 'LeaderBusy') {
+            retryMs = busyRetryMs;
+            busyRetryMs = Math.min(2 * busyRetryMs, BUSY_RETRY_MS_MAX);
+          }
         }
       }
-      await pause(timers, Math.min(RETRY_MS * (0.5 + this.#options.world.chance.next()), Math.max(1, deadlineAtMs - clock.nowMs())));
+      await pause(timers, Math.min(retryMs * (0.5 + this.#options.world.chance.next()), Math.max(1, deadlineAtMs - clock.nowMs())));
     }
     if (this.#isStopped) throw new ClusterError('LedgerStopped', 'this member of the ledger has stopped', { retryable: false });
     const code = lastError instanceof ClusterError && lastError.code !== 'PeerUnreachable' ? 'LedgerTimeout' : 'NoLeader';
@@ -181,9 +199,15 @@ export class LedgerNode implements LeaderLog {
     if (this.#voter.status().role !== 'leader') throw notLeader(this.status().leader);
     const refusal = refuseProposal(this.#replica.state, this.#options.self, from, data.command);
     if (refusal !== null) throw new ClusterError('NotAuthorised', refusal, { retryable: false });
-    const proposed = this.#voter.propose({ ...data, by: from }, LEADER_ANSWER_MS);
-    if (proposed === null) throw notLeader(this.status().leader);
-    return await proposed;
+    const leave = this.#replica.state.coordinators.has(from) ? this.#admitUser() : () => undefined;
+    if (leave === null) throw new ClusterError('LeaderBusy', 'the leader is behind with its work', { retryable: true });
+    try {
+      const proposed = this.#voter.propose({ ...data, by: from }, LEADER_ANSWER_MS);
+      if (proposed === null) throw notLeader(this.status().leader);
+      return await proposed;
+    } finally {
+      leave();
+    }
   }
 
   async #serveReadIndex(): Promise<number> {

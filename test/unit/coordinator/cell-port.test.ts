@@ -1,7 +1,7 @@
 /** Is a request of a user made exactly once, whatever becomes of the leader? */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createCellPort } from '../../../coordinator/cell-port.ts';
+import { createCellPort, IN_FLIGHT_MAX } from '../../../coordinator/cell-port.ts';
 import type { CellPortOptions } from '../../../coordinator/cell-port.ts';
 import { ClusterError } from '../../../shared/errors.ts';
 import { parseMemberId, parseReservationId } from '../../../shared/ids.ts';
@@ -174,6 +174,44 @@ port('asks the holder for a console, and nobody where nobody holds it', async ()
   holder.serve('console', async (_from, body) => await Promise.resolve({ text: `of ${(body as { instance: string }).instance}` }));
   assert.equal(await bench.finish(bench.port.console(instanceIdOf(1))), { text: `of ${instanceIdOf(1)}` });
   assert.equal(await bench.finish(bench.port.console(instanceIdOf(5))), { text: '' });
+});
+
+port('lets so many requests go to the leader at once, and the next one when one has its answer', async () => {
+  const bench = new Bench();
+  const answers: ((answer: IntentAnswer) => void)[] = [];
+  bench.answering(LEADER, () => new Promise((resolve) => void answers.push(resolve)));
+  const asked = Array.from({ length: IN_FLIGHT_MAX + 2 }, () => bench.port.runInstances(INTENT));
+  await bench.world.advance(100);
+  assert.is(bench.asked.length, IN_FLIGHT_MAX);
+  answers[0]?.(CREATED);
+  await bench.world.advance(100);
+  assert.is(bench.asked.length, IN_FLIGHT_MAX + 1);
+  assert.equal(await asked[0], CREATED);
+  for (let turn = 0; turn < 2; turn += 1) {
+    for (const answer of answers) answer(CREATED);
+    await bench.world.advance(100);
+  }
+  assert.is((await Promise.all(asked)).length, IN_FLIGHT_MAX + 2);
+});
+
+port('says that nothing was asked when a turn does not come in time', async () => {
+  const bench = new Bench();
+  bench.answering(LEADER, () => new Promise(() => undefined));
+  const held = Array.from({ length: IN_FLIGHT_MAX }, () => bench.port.runInstances(INTENT).catch(() => null));
+  const late = bench.port.propose({ kind: 'setTags', instances: [instanceIdOf(1)], set: {}, remove: [] }).then(() => null, (error: unknown) => error);
+  await bench.world.advance(30_000);
+  const error = await late;
+  assert.is(error instanceof ClusterError && error.code, 'LeaderBusy');
+  assert.is((await Promise.all(held)).length, IN_FLIGHT_MAX);
+});
+
+port('asks a busy leader more and more rarely', async () => {
+  const bench = new Bench();
+  bench.answering(LEADER, () => failed('LeaderBusy'));
+  const asked = bench.port.runInstances(INTENT).catch((error: unknown) => error);
+  await bench.world.advance(12_000);
+  assert.ok(bench.asked.length >= 5 && bench.asked.length <= 14, `asked ${bench.asked.length} times in ten seconds`);
+  assert.is((await asked as ClusterError).code, 'NoLeader', 'nothing was created');
 });
 
 port.run();
