@@ -98,12 +98,13 @@ export class Health {
   #describe(sample: { readonly freeMemoryMiB: number; readonly freeDiskBytes: number; readonly load: number }): HealthGossip {
     const { self, mesh, log, observed } = this.#options;
     const { domains, resources } = observed();
-    const members = [...log.state().nodes.values()].filter((node) => node.id !== self.node && node.phase !== 'removed');
+    const { nodes } = log.state();
+    const apart = mesh.apart().filter((member): member is NodeId => nodes.has(member as NodeId) && nodes.get(member as NodeId)?.phase !== 'removed');
     this.#sequence += 1;
     return {
       node: self.node, bootId: self.bootId, sequence: this.#sequence, ...sample,
       loopDelayMsMax: Math.round(this.#loopDelayMsMax),
-      unreachable: members.filter((node) => !mesh.isConnected(node.id)).map((node) => node.id),
+      unreachable: apart,
       running: [...domains.values()].filter((domain) => domain.state === 'running').map((domain) => ({ instance: domain.instance, generation: domain.generation ?? 0 })),
       volumes: [...resources.values()]
         .filter((resource) => resource.replication !== 'Established' || resource.disk !== 'UpToDate' || resource.peerDisk !== 'UpToDate' || resource.suspended.length > 0)

@@ -435,6 +435,7 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
       gossipHandlers.set(name, [...(gossipHandlers.get(name) ?? []), handler]);
     },
     isConnected: (member) => (links.get(member)?.connection ?? null) !== null,
+    apart: () => [...targets].filter((member) => (links.get(member)?.connection ?? null) === null),
     onConnection(handler) {
       connectionHandlers.push(handler);
     },

@@ -41,6 +41,8 @@ export interface Mesh {
   onGossip(topic: Topic, handler: (from: MemberId, message: unknown) => void): void;
   /** Whether there is a connection now. */
   isConnected(member: MemberId): boolean;
+  /** Those that this member keeps a connection to, in a large cell not everybody, and has none with now. */
+  apart(): readonly MemberId[];
   onConnection(handler: (member: MemberId, connected: boolean) => void): void;
   stop(): Promise<void>;
 }

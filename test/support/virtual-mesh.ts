@@ -203,6 +203,10 @@ export class VirtualMesh implements Mesh {
     return this.#network.connected(this.self, member);
   }
 
+  apart(): readonly MemberId[] {
+    return this.#network.others(this.self).filter((member) => !this.isConnected(member));
+  }
+
   onConnection(handler: (member: MemberId, connected: boolean) => void): void {
     this.#connectionListeners.push(handler);
   }

@@ -737,7 +737,7 @@ export class Room {
     const none = (): void => undefined;
     return {
       self: node.id, setMembers: none, send: () => false, onMessage: none, request, serve: none, publish: async () => await Promise.resolve(false), onGossip: none,
-      isConnected: () => true, onConnection: none, stop: async () => await Promise.resolve(),
+      isConnected: () => true, apart: () => [], onConnection: none, stop: async () => await Promise.resolve(),
     };
   }
 

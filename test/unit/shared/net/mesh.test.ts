@@ -125,6 +125,7 @@ mesh('finds a member again that was restarted, and speaks with it', async () => 
     const [a, b, c] = [at(peers, 0), at(peers, 1), at(peers, 2)];
     await b.mesh.stop();
     await eventually('it is missed', () => !a.mesh.isConnected(b.member.id) && !c.mesh.isConnected(b.member.id));
+    assert.equal(a.mesh.apart(), [b.member.id]);
     const again = await startPeer(2, { listenAddress: b.member.address, members: [a.member, c.member] });
     try {
       await connected([a, again, c]);
@@ -212,6 +213,7 @@ mesh('connects sparsely in a large cell, and dials on demand', async () => {
     await eventually('the voter is connected to all', () => at(peers, 12).mesh.stats().connections === 12);
     const [a, far] = [at(peers, 0), peers.slice(1).find((peer) => !at(peers, 0).mesh.isConnected(peer.member.id))];
     if (far === undefined) throw new Error('everybody is connected to everybody');
+    await eventually('whom it need not reach is not missed', () => a.mesh.apart().length === 0);
     assert.is(await a.mesh.request(far.member.id, 'name', null, { timeoutMs: 25_000 }), far.member.id);
     assert.ok(a.mesh.isConnected(far.member.id));
     await eventually('what is not used any more is closed', () => !a.mesh.isConnected(far.member.id));
