@@ -1,14 +1,16 @@
+// deadline: 240 s
 /**
- * Does the keeper work as a process of its own? The real program, with a fake machine room and a fake leader around it.
+ * Does the keeper work as a process of its own? The real programs, the one in TypeScript and the one in C (compiled with
+ * sanitizers), with a fake machine room and a fake leader around them.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { Server } from 'node:net';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clock, timers } from '../../../../shared/process/process-world.ts';
@@ -23,8 +25,12 @@ import type { KeeperToAgent } from '../../../../shared/wire/keeper.ts';
 import { decodeLease, encodeGrant } from '../../../../shared/wire/lease.ts';
 import type { Grant } from '../../../../shared/wire/lease.ts';
 import type { Datagrams } from '../../../../shared/world.ts';
+import { compileNative, keeperParts, noCompiler } from './native/native-check.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');
+/** Where the keeper in C is compiled to. */
+const PROGRAMS = mkdtempSync(join(tmpdir(), 'keeper-program-'));
+const NATIVE = join(PROGRAMS, 'ves-keeper');
 const CLUSTER = '11111111-2222-4333-8444-555555555555';
 const BOOT = parseBootId('21111111-2222-4333-8444-555555555555');
 const node = parseNodeId('node-1');
@@ -36,18 +42,27 @@ const LEADER_KEYS = createSealer({ cell: parseCellId('default'), self: node, pri
 
 /** Everything around one keeper. */
 class Bench {
+  readonly #command: readonly [string, ...string[]];
   readonly directory = mkdtempSync(join(tmpdir(), 'keeper-'));
   /** What the machine room was told: `arm 2000`, `pet`, `disarm`, `reset`. */
   readonly orders: string[] = [];
   status: Grant['status'] | 'silent' = 'granted';
   renewals = 0;
+  /** Whether the room answers when it is asked to arm the watchdog. */
+  answersArm = true;
+  readonly roomSockets = new Set<Socket>();
   #room: Server | null = null;
   #leader: Datagrams | null = null;
   readonly #links: LineConnection[] = [];
   readonly #keepers: ChildProcess[] = [];
 
+  constructor(command: readonly [string, ...string[]]) {
+    this.#command = command;
+  }
+
   async start(): Promise<void> {
     const room = createServer((socket) => {
+      this.roomSockets.add(socket);
       let rest = '';
       socket.on('error', () => undefined);
       socket.on('data', (piece) => {
@@ -55,9 +70,9 @@ class Bench {
         rest = lines.pop() ?? '';
         for (const line of lines) {
           const message = JSON.parse(line) as Readonly<Record<string, unknown>>;
-          if (message['hello'] !== undefined) socket.write(`${JSON.stringify({ welcome: true })}\n`);
+          if (message['hello'] !== undefined) socket.write(`${JSON.stringify({ welcome: true })}\n${JSON.stringify({ mesh: true })}\n`);
           else this.orders.push(message['op'] === 'watchdog' ? `${String(message['action'])}${message['timeoutMs'] === undefined ? '' : ` ${String(message['timeoutMs'])}`}` : String(message['op']));
-          if (message['id'] !== undefined) socket.write(`${JSON.stringify({ id: message['id'], value: null })}\n`);
+          if (message['id'] !== undefined && (this.answersArm || message['action'] !== 'arm')) socket.write(`${JSON.stringify({ id: message['id'], value: null })}\n`);
         }
       });
     });
@@ -73,16 +88,43 @@ class Bench {
       const sealed = sealer.seal(node, encodeGrant({ kind: 'grant', nonce: renewal.nonce, term: 3, status: this.status, constants: renewal.constants }));
       if (sealed !== null) this.#leader?.send(from, sealed);
     });
+    this.configure({});
+  }
+
+  configure(change: Readonly<Record<string, unknown>>): void {
     writeFileSync(join(this.directory, 'keeper.json'), JSON.stringify({
       cell: 'default', clusterUuid: CLUSTER, node, dataDirectory: this.directory, leaseListen: '127.0.0.1:0', keeperSocket: join(this.directory, 'keeper.sock'),
-      profile: 'standard', machine: { kind: 'room', socket: join(this.directory, 'room.sock'), bootId: BOOT }, logFile: join(this.directory, 'keeper.log'),
+      profile: 'standard', machine: { kind: 'room', socket: join(this.directory, 'room.sock'), bootId: BOOT }, logFile: join(this.directory, 'keeper.log'), ...change,
     }));
   }
 
   launch(): ChildProcess {
-    const keeper = spawn(process.execPath, [join(ROOT, 'agent/keeper/main.ts'), '--config', join(this.directory, 'keeper.json')], { stdio: 'inherit' });
+    const [program, ...words] = this.#command;
+    const keeper = spawn(program, [...words, '--config', join(this.directory, 'keeper.json')], { stdio: 'inherit' });
     this.#keepers.push(keeper);
     return keeper;
+  }
+
+  /** Runs it until it ends by itself. */
+  async launchToEnd(): Promise<{ readonly code: number | null; readonly stderr: string }> {
+    const [program, ...words] = this.#command;
+    const keeper = spawn(program, [...words, '--config', join(this.directory, 'keeper.json')], { stdio: ['ignore', 'inherit', 'pipe'] });
+    this.#keepers.push(keeper);
+    let stderr = '';
+    keeper.stderr?.on('data', (piece: Buffer) => (stderr += piece.toString()));
+    await once(keeper, 'close');
+    return { code: keeper.exitCode, stderr };
+  }
+
+  /** What it logged under that name. */
+  facts(event: string): readonly Readonly<Record<string, unknown>>[] {
+    const file = join(this.directory, 'keeper.log');
+    if (!existsSync(file)) return [];
+    return readFileSync(file, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>).filter((fact) => fact['event'] === event);
+  }
+
+  tellRoom(message: unknown): void {
+    for (const socket of this.roomSockets) socket.write(`${JSON.stringify(message)}\n`);
   }
 
   /** Connects as the agent, tells who votes, and keeps the keeper's last word. */
@@ -128,85 +170,206 @@ async function until(what: string, isTrue: () => boolean): Promise<void> {
   }
 }
 
-const keeper = suite<{ bench: Bench }>('the keeper, as a process,');
+const PROGRAM_OF = {
+  'in TypeScript': [process.execPath, join(ROOT, 'agent/keeper/main.ts')],
+  'in C': [NATIVE],
+} as const;
 
-keeper.before.each(async (context) => {
-  context.bench = new Bench();
-  await context.bench.start();
-});
-keeper.after.each(async ({ bench }) => await bench.stop());
+for (const language of ['in TypeScript', 'in C'] as const) {
+  const keeper = suite<{ bench: Bench }>(`the keeper ${language}, as a process,`);
+  const prove = language === 'in C' && noCompiler !== null ? keeper.skip : keeper;
 
-keeper('arms with the first grant, pets, and goes on when its agent is gone', async ({ bench }) => {
-  bench.launch();
-  const agent = await bench.connectAgent();
-  await until('the lease', () => agent.last()?.armed === true);
-  assert.is(bench.orders[0], 'arm 2000', 'before the first grant nothing is touched');
-  const { validUntilMs, profile } = agent.last() ?? {};
-  assert.is(profile, 'fast', 'unarmed, it took the profile of the cell');
-  const remainingMs = (validUntilMs ?? 0) - clock.nowMs();
-  assert.ok(remainingMs > 0 && remainingMs <= 1_500, `${remainingMs} ms on our own clock`);
-  agent.line.close();
-  const seen = bench.renewals;
-  await until('renewals without an agent', () => bench.renewals >= seen + 4 && bench.orders.filter((order) => order === 'pet').length >= 3);
-});
+  keeper.before(() => {
+    if (language === 'in C' && noCompiler === null) compileNative(NATIVE, [join(ROOT, 'agent/keeper/native/main.c'), ...keeperParts()], 'with sanitizers');
+  });
+  keeper.after(() => {
+    if (language === 'in C') rmSync(PROGRAMS, { recursive: true, force: true });
+  });
+  keeper.before.each(async (context) => {
+    context.bench = new Bench(PROGRAM_OF[language]);
+    await context.bench.start();
+  });
+  keeper.after.each(async ({ bench }) => await bench.stop());
 
-keeper('resets the node when the leader says that it is fenced', async ({ bench }) => {
-  bench.launch();
-  const agent = await bench.connectAgent();
-  await until('the lease', () => agent.last()?.armed === true);
-  bench.status = 'fenced';
-  await until('the reset', () => bench.orders.includes('resetNow'));
-  assert.is(bench.orders.at(-1), 'resetNow', 'and pets no more');
-});
+  prove('arms with the first grant, pets, and goes on when its agent is gone', async ({ bench }) => {
+    bench.launch();
+    const agent = await bench.connectAgent();
+    await until('the lease', () => agent.last()?.armed === true);
+    assert.is(bench.orders[0], 'arm 2000', 'before the first grant nothing is touched');
+    const { validUntilMs, profile } = agent.last() ?? {};
+    assert.is(profile, 'fast', 'unarmed, it took the profile of the cell');
+    const remainingMs = (validUntilMs ?? 0) - clock.nowMs();
+    assert.ok(remainingMs > 0 && remainingMs <= 1_500, `${remainingMs} ms on our own clock`);
+    agent.line.close();
+    const seen = bench.renewals;
+    await until('renewals without an agent', () => bench.renewals >= seen + 4 && bench.orders.filter((order) => order === 'pet').length >= 3);
+  });
 
-keeper('resets the node when P passes without an answer', async ({ bench }) => {
-  bench.launch();
-  const agent = await bench.connectAgent();
-  await until('the lease', () => agent.last()?.armed === true);
-  bench.status = 'silent';
-  const quietSinceMs = clock.nowMs();
-  await until('the reset', () => bench.orders.includes('resetNow'));
-  const tookMs = clock.nowMs() - quietSinceMs;
-  assert.ok(tookMs > 1_000 && tookMs < 2_000, `${tookMs} ms`);
-});
+  prove('resets the node when the leader says that it is fenced', async ({ bench }) => {
+    bench.launch();
+    const agent = await bench.connectAgent();
+    await until('the lease', () => agent.last()?.armed === true);
+    bench.status = 'fenced';
+    await until('the reset', () => bench.orders.includes('resetNow'));
+    assert.is(bench.orders.at(-1), 'resetNow', 'and pets no more');
+  });
 
-keeper('started anew neither pets nor arms before it got a grant, and needs no agent for one', async ({ bench }) => {
-  const first = bench.launch();
-  const agent = await bench.connectAgent();
-  await until('the lease', () => agent.last()?.armed === true);
-  await until('the file', () => readFileSync(join(bench.directory, 'keeper-cell.json'), 'utf8').includes('"fast"'));
-  first.kill('SIGKILL');
-  await once(first, 'exit');
-  bench.orders.length = 0;
-  bench.status = 'silent';
-  const seen = bench.renewals;
-  bench.launch();
-  await until('renewals from the file', () => bench.renewals >= seen + 3);
-  assert.equal(bench.orders, []);
-  bench.status = 'granted';
-  await until('armed again', () => bench.orders.length > 0);
-  assert.is(bench.orders[0], 'arm 2000');
-});
+  prove('resets the node when P passes without an answer', async ({ bench }) => {
+    bench.launch();
+    const agent = await bench.connectAgent();
+    await until('the lease', () => agent.last()?.armed === true);
+    bench.status = 'silent';
+    const quietSinceMs = clock.nowMs();
+    await until('the reset', () => bench.orders.includes('resetNow'));
+    const tookMs = clock.nowMs() - quietSinceMs;
+    assert.ok(tookMs > 1_000 && tookMs < 2_000, `${tookMs} ms`);
+  });
 
-keeper('disarms on SIGTERM only when the agent allowed it, and says so when it does not', async ({ bench }) => {
-  const stubborn = bench.launch();
-  let agent = await bench.connectAgent();
-  await until('the lease', () => agent.last()?.armed === true);
-  stubborn.kill('SIGTERM');
-  await once(stubborn, 'exit');
-  assert.not.ok(bench.orders.includes('disarm'));
-  assert.match(readFileSync(join(bench.directory, 'keeper.log'), 'utf8'), /"leftArmed"/);
+  prove('started anew neither pets nor arms before it got a grant, and needs no agent for one', async ({ bench }) => {
+    const first = bench.launch();
+    const agent = await bench.connectAgent();
+    await until('the lease', () => agent.last()?.armed === true);
+    await until('the file', () => readFileSync(join(bench.directory, 'keeper-cell.json'), 'utf8').includes('"fast"'));
+    first.kill('SIGKILL');
+    await once(first, 'exit');
+    bench.orders.length = 0;
+    bench.status = 'silent';
+    const seen = bench.renewals;
+    bench.launch();
+    await until('renewals from the file', () => bench.renewals >= seen + 3);
+    assert.equal(bench.orders, []);
+    bench.status = 'granted';
+    await until('armed again', () => bench.orders.length > 0);
+    assert.is(bench.orders[0], 'arm 2000');
+  });
 
-  const polite = bench.launch();
-  agent = await bench.connectAgent();
-  await until('the lease', () => agent.last()?.armed === true);
-  agent.line.send({ kind: 'disarm', allowed: true });
-  // In order on one line: when this is answered, the other was heard.
-  agent.line.send({ kind: 'cell', cell: 'default', clusterUuid: CLUSTER, profile: 'fast', voters: [] });
-  await until('heard', () => readFileSync(join(bench.directory, 'keeper-cell.json'), 'utf8').includes('"voters":[]'));
-  polite.kill('SIGTERM');
-  await once(polite, 'exit');
-  assert.is(bench.orders.at(-1), 'disarm');
-});
+  prove('disarms on SIGTERM only when the agent allowed it, and says so when it does not', async ({ bench }) => {
+    const stubborn = bench.launch();
+    let agent = await bench.connectAgent();
+    await until('the lease', () => agent.last()?.armed === true);
+    stubborn.kill('SIGTERM');
+    await once(stubborn, 'exit');
+    assert.not.ok(bench.orders.includes('disarm'));
+    assert.match(readFileSync(join(bench.directory, 'keeper.log'), 'utf8'), /"leftArmed"/);
 
-keeper.run();
+    const polite = bench.launch();
+    agent = await bench.connectAgent();
+    await until('the lease', () => agent.last()?.armed === true);
+    agent.line.send({ kind: 'disarm', allowed: true });
+    // In order on one line: when this is answered, the other was heard.
+    agent.line.send({ kind: 'cell', cell: 'default', clusterUuid: CLUSTER, profile: 'fast', voters: [] });
+    await until('heard', () => readFileSync(join(bench.directory, 'keeper-cell.json'), 'utf8').includes('"voters":[]'));
+    polite.kill('SIGTERM');
+    await once(polite, 'exit');
+    assert.is(bench.orders.at(-1), 'disarm');
+  });
+
+  prove('resets the node when it was paused beyond P, and does not pet it first', async ({ bench }) => {
+    const keeper = bench.launch();
+    const agent = await bench.connectAgent();
+    await until('the lease', () => agent.last()?.armed === true);
+    await until('a pet', () => bench.orders.includes('pet'));
+    keeper.kill('SIGSTOP');
+    const seen = bench.orders.length;
+    const resumeAtMs = clock.nowMs() + 2_500;
+    await until('P over', () => clock.nowMs() > resumeAtMs);
+    // What was sent before the pause was granted meanwhile: it must not help.
+    keeper.kill('SIGCONT');
+    await until('the reset', () => bench.orders.includes('resetNow'));
+    assert.equal(bench.orders.slice(seen).filter((order) => order !== 'resetNow'), []);
+  });
+
+  prove('resets the node when arming took longer than the lease lasted', async ({ bench }) => {
+    bench.answersArm = false;
+    bench.launch();
+    const agent = await bench.connectAgent();
+    await until('arming', () => bench.orders.includes('arm 2000'));
+    bench.status = 'silent';
+    await until('unarmed again', () => bench.facts('lease').some((fact) => fact['from'] === 'arming' && fact['to'] === 'unarmed'));
+    assert.is(agent.last()?.armed, false);
+    bench.tellRoom({ id: 1, value: null });
+    await until('the reset', () => bench.orders.includes('resetNow'));
+  });
+
+  prove('hears and says nothing while the cable is out, and goes on when it is back in time', async ({ bench }) => {
+    bench.launch();
+    const agent = await bench.connectAgent();
+    await until('the lease', () => agent.last()?.armed === true);
+    bench.tellRoom({ mesh: false });
+    const atMs = clock.nowMs();
+    let seen = bench.renewals;
+    let quietSinceMs = atMs;
+    await until('silence', () => {
+      if (bench.renewals > seen) [seen, quietSinceMs] = [bench.renewals, clock.nowMs()];
+      return clock.nowMs() - quietSinceMs > 600;
+    });
+    bench.tellRoom({ mesh: true });
+    await until('renewals again', () => bench.renewals > seen + 2);
+    assert.not.ok(bench.orders.includes('resetNow'));
+    bench.tellRoom({ mesh: false });
+    await until('the reset', () => bench.orders.includes('resetNow'));
+  });
+
+  prove('ends with its machine, with exit code 1', async ({ bench }) => {
+    const keeper = bench.launch();
+    const agent = await bench.connectAgent();
+    await until('the lease', () => agent.last()?.armed === true);
+    for (const socket of bench.roomSockets) socket.destroy();
+    if (keeper.exitCode === null) await once(keeper, 'exit');
+    assert.is(keeper.exitCode, 1);
+  });
+
+  prove('refuses to start in words, with exit code 1', async ({ bench }) => {
+    bench.configure({ node: 'Node 1', profile: 'slow', extra: 1 });
+    assert.equal(await bench.launchToEnd(), { code: 1, stderr: 'keeper: the keeper\'s configuration is not usable: extra: unknown field; node: not valid: "Node 1"; profile: not valid: "slow"\n' });
+    bench.configure({ machine: { kind: 'room', socket: join(bench.directory, 'nobody.sock'), bootId: BOOT } });
+    const alone = await bench.launchToEnd();
+    assert.is(alone.code, 1);
+    assert.match(alone.stderr, /^keeper: could not reach the machine room at .*nobody\.sock: /);
+    bench.configure({});
+    bench.launch();
+    await bench.connectAgent();
+    const second = await bench.launchToEnd();
+    assert.is(second.code, 1);
+    assert.match(second.stderr, /^keeper: another process serves .*keeper\.sock: stop that one first/);
+  });
+
+  prove('outlives agents that talk nonsense, say too much, belong elsewhere, or never listen', async ({ bench }) => {
+    bench.launch();
+    const agent = await bench.connectAgent();
+    await until('the lease', () => agent.last()?.armed === true);
+    const path = join(bench.directory, 'keeper.sock');
+    for (const nonsense of ['no JSON\n', 'x'.repeat(2 * 1024 * 1024)]) {
+      const socket = connect(path);
+      socket.on('error', () => undefined);
+      socket.resume();
+      socket.write(nonsense);
+      await new Promise((resolve) => void socket.once('close', resolve));
+    }
+    agent.line.send({ kind: 'cell', cell: 'default', clusterUuid: BOOT, profile: 'fast', voters: [] });
+    agent.line.send({ kind: 'what' });
+    await until('the alarms', () => bench.facts('agentMessageRefused').length === 2);
+    assert.equal(bench.facts('agentMessageRefused').map((fact) => [fact['level'], fact['why'], fact['process'], fact['node']]), [['alarm', 'another ledger', 'keeper', 'node-1'], ['alarm', 'not understood', 'keeper', 'node-1']]);
+    assert.match(String(bench.facts('keeperStarted')[0]?.['at']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    const deaf = connect(path);
+    deaf.pause();
+    const seen = bench.orders.length;
+    await until('pets', () => bench.orders.length > seen + 3);
+    assert.is(agent.last()?.armed, true);
+    assert.not.ok(bench.orders.includes('resetNow'));
+    deaf.destroy();
+  });
+
+  prove('keeps its keys to itself', async ({ bench }) => {
+    bench.launch();
+    const agent = await bench.connectAgent();
+    await until('the lease', () => agent.last()?.armed === true);
+    await until('the file', () => existsSync(join(bench.directory, 'keeper-cell.json')));
+    assert.is(statSync(join(bench.directory, 'keeper-cell.json')).mode & 0o777, 0o600);
+    assert.is(statSync(join(bench.directory, 'keeper.sock')).mode & 0o777, 0o600);
+    assert.is(statSync(join(bench.directory, 'keeper.log')).mode & 0o777, 0o600);
+    assert.not.match(readFileSync(join(bench.directory, 'keeper.log'), 'utf8'), LEADER_KEYS?.sendKey ?? '');
+  });
+
+  keeper.run();
+}
