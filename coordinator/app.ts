@@ -17,6 +17,7 @@ export function createApp<RestEnv extends Env = BlankEnv>(ports: Ports, parts: A
   const app = new Hono();
   const endpoint = createEndpoint(ports);
   app.on(['GET', 'POST'], '/', (c) => endpoint(c.req.raw));
+  app.all('/', (c) => c.text('The EC2 endpoint takes GET and POST.\n', 405, { allow: 'GET, HEAD, POST' }));
   if (parts.rest !== undefined) app.route('/v1', parts.rest);
   app.notFound((c) => c.text('There is nothing here: the EC2 endpoint is at /.\n', 404));
   return app;

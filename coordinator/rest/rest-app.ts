@@ -36,8 +36,9 @@ export function createRoutes(): readonly Route[] {
 export function createRest(ports: RestPorts): Hono {
   const app = new Hono();
   let answering = 0;
-  for (const route of createRoutes()) {
-    app.on(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (c) => {
+  const routes = createRoutes();
+  for (const route of routes) {
+    app.on(route.method, patternOf(route), async (c) => {
       const startedAtMs = ports.clock.nowMs();
       let failure: RestError | null = null;
       let response: Response;
@@ -55,11 +56,32 @@ export function createRest(ports: RestPorts): Hono {
       return response;
     });
   }
+  // Asked only when no route above took the request: the path is right, and the method is not (RFC 9110, 15.5.6).
+  for (const [pattern, methods] of methodsByPattern(routes)) {
+    app.all(pattern, (c) => {
+      const error = new RestError(405, 'MethodNotAllowed', `${c.req.path.slice(0, 100)} takes ${methods.join(', ')}, not ${c.req.method.slice(0, 20)}`);
+      return json(error.status, errorBody(error), { allow: methods.join(', ') });
+    });
+  }
   app.all('*', (c) => {
     const error = notFound(`${c.req.method} ${c.req.path.slice(0, 100)} here; GET /v1/openapi.json names everything there is`);
     return json(error.status, errorBody(error), {});
   });
   return app;
+}
+
+function patternOf({ path }: Route): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+/** What each path takes. Whoever answers GET answers HEAD, without the body. */
+function methodsByPattern(routes: readonly Route[]): ReadonlyMap<string, readonly string[]> {
+  const methods = new Map<string, readonly string[]>();
+  for (const route of routes) {
+    const pattern = patternOf(route);
+    methods.set(pattern, [...(methods.get(pattern) ?? []), ...(route.method === 'GET' ? ['GET', 'HEAD'] : [route.method])]);
+  }
+  return methods;
 }
 
 async function answer(c: Context, route: Route, ports: RestPorts): Promise<Response> {

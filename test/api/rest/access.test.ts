@@ -63,13 +63,29 @@ access('to EC2 is beside it', async () => {
 
 const refusals = suite('a refusal');
 
-refusals('is an error in our form for paths and methods that there are not', async () => {
+refusals('is an error in our form for paths that there are not', async () => {
   const on = restBench();
-  for (const [method, path] of [['GET', '/nothing'], ['PATCH', '/nodes'], ['DELETE', '/events'], ['GET', '/']] as const) {
+  for (const [method, path] of [['GET', '/nothing'], ['POST', '/nodes/node-1/nothing'], ['GET', '/']] as const) {
     const { status, body } = await call(on, method, path);
     assert.is(status, 404, `${method} ${path}`);
     assertForm(errorAnswer, body);
   }
+});
+
+refusals('names the methods that a path does take', async () => {
+  const on = restBench();
+  for (const [method, path, allow] of [
+    ['PATCH', '/nodes', 'GET, HEAD, POST'], ['DELETE', '/events', 'GET, HEAD'], ['POST', '/parameters', 'GET, HEAD, PUT'], ['PUT', '/nodes/node-1', 'GET, HEAD, DELETE'],
+    ['GET', '/nodes/node-1/cordon', 'POST'], ['OPTIONS', '/instances', 'GET, HEAD'],
+  ] as const) {
+    const response = await request(on, method, path);
+    assert.is(response.status, 405, `${method} ${path}`);
+    assert.is(response.headers.get('allow'), allow, `${method} ${path}`);
+    assertForm(errorAnswer, await response.json());
+  }
+  const root = await on.site(new Request('http://ves.test/', { method: 'DELETE' }));
+  assert.is(root.status, 405);
+  assert.is(root.headers.get('allow'), 'GET, HEAD, POST');
 });
 
 refusals('says that it may be tried again while there is no leader', async () => {
