@@ -100,6 +100,7 @@ export function startAgent(ports: AgentPorts): Agent {
   const boot = new Boot({
     self, world, machine: world.machine, files: world.files, log: ledger, lease: keeper, host: ports.host, storeUuid: ports.storeUuid,
     startReconciler: async () => await reconciler.start(),
+    observed: () => ({ observed: reconciler.observed(), isDrbdCurrent: ports.replicas.isCurrent() }),
   });
   ledger.start();
   health.start();

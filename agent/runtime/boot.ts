@@ -1,7 +1,7 @@
 /**
  * How does a node enter its cell after a start? It attests its boot, brings its replicas up as secondaries, and only then takes work.
  *
- *     started --lease held--> attested (bootNode) --reconciler observed everything--> ready (readyNode)
+ *     started --> attested (bootNode) --lease held--> reconciling --nothing is missing (machines/readiness.ts)--> ready (readyNode)
  *
  * The same boot attesting again (an agent's restart) changes nothing: the ledger knows it already.
  */
@@ -9,15 +9,19 @@ import { describeError } from '../../shared/errors.ts';
 import type { VolumeId } from '../../shared/ids.ts';
 import { isVolumeId } from '../../shared/ids.ts';
 import type { ReplicatedLog } from '../../shared/ledger/replicated-log.ts';
+import type { CellState } from '../../shared/model/cell.ts';
 import type { NodeRecord } from '../../shared/model/node.ts';
 import type { Files, Machine, World } from '../../shared/world.ts';
-import type { Self } from '../machines/observed.ts';
+import type { Observed, Self } from '../machines/observed.ts';
+import { missingForReady } from '../machines/readiness.ts';
 import { TAINTED_DIRECTORY } from './fence-peer.ts';
 import type { HostPort, LeasePort } from './ports.ts';
 
 const PROPOSE_TIMEOUT_MS = 5_000;
 const READ_TIMEOUT_MS = 5_000;
 const RETRY_MS = 300;
+/** So many things that are missing are named in the log. */
+const MISSING_TOLD_MAX = 8;
 
 /** What boot needs. */
 export interface BootOptions {
@@ -26,17 +30,21 @@ export interface BootOptions {
   readonly machine: Machine;
   readonly files: Files;
   readonly log: ReplicatedLog;
-  readonly lease: LeasePort;
+  readonly lease: LeasePort & { renewalsInRow(): number };
   readonly host: HostPort;
   readonly storeUuid: string;
   /** Observes the node and starts working on its objects; called once, after the boot is attested. */
   readonly startReconciler: () => Promise<void>;
+  /** What the node shows, once it is observed, and whether DRBD's part of it is what it shows now. */
+  readonly observed: () => { readonly observed: Observed; readonly isDrbdCurrent: boolean };
 }
 
 /** Keeps the node's standing in the ledger right: attests, reports ready, and resets the node when this boot is fenced. */
 export class Boot {
   readonly #options: BootOptions;
-  #isReconciling = false;
+  /** Since when the reconciler works, on the monotonic clock; null: it does not. */
+  #reconcilingSinceMs: number | null = null;
+  #missingTold = '';
   #isWorking = false;
   #isStopped = false;
 
@@ -81,7 +89,9 @@ export class Boot {
   async #step(): Promise<boolean> {
     const { log, self, lease } = this.#options;
     const known = log.state().nodes.get(self.node);
-    if (known !== undefined && isSettled(known, self) && known.storeUuid === this.#options.storeUuid && this.#isReconciling) return false;
+    if (known !== undefined && isSettled(known, self) && known.storeUuid === this.#options.storeUuid && this.#reconcilingSinceMs !== null) return false;
+    // While something is missing here nobody else need be asked; a boot that is fenced meanwhile is no longer joining.
+    if (known?.phase === 'joining' && known.bootId === self.bootId && this.#reconcilingSinceMs !== null && this.#missing(log.state()).length > 0) return true;
     const state = await log.readFresh({ timeoutMs: READ_TIMEOUT_MS });
     const node = state.nodes.get(self.node);
     if (node === undefined) return true;
@@ -93,13 +103,23 @@ export class Boot {
     if (node.bootId !== self.bootId || node.storeUuid !== this.#options.storeUuid) return await this.#attest();
     // Without a lease nothing may be started; the keeper gets one once the ledger knows this boot.
     if (lease.remainingMs() <= 0) return true;
-    if (!this.#isReconciling) {
+    if (this.#reconcilingSinceMs === null) {
       await this.#options.startReconciler();
-      this.#isReconciling = true;
+      this.#reconcilingSinceMs = this.#options.world.clock.nowMs();
       return true;
     }
-    if (node.phase === 'joining') await this.#propose({ kind: 'readyNode', actor: self });
+    if (node.phase === 'joining' && this.#missing(state).length === 0) await this.#propose({ kind: 'readyNode', actor: self });
     return node.phase === 'joining';
+  }
+
+  #missing(state: CellState): readonly string[] {
+    const { lease, observed, self, world } = this.#options;
+    const waitedMs = world.clock.nowMs() - (this.#reconcilingSinceMs ?? world.clock.nowMs());
+    const missing = missingForReady({ ...observed(), state, self, renewalsInRow: lease.renewalsInRow(), waitedMs });
+    const told = missing.slice(0, MISSING_TOLD_MAX).join(', ');
+    if (told !== this.#missingTold) world.log.write({ event: 'readiness', missing: told, waitedMs: Math.round(waitedMs) });
+    this.#missingTold = told;
+    return missing;
   }
 
   async #attest(): Promise<boolean> {

@@ -7,6 +7,7 @@
 import type { BootId, MemberId, NodeId } from '../../shared/ids.ts';
 import { memberOfVoter } from '../../shared/ids.ts';
 import type { ReplicatedLog } from '../../shared/ledger/replicated-log.ts';
+import { TIMING_PROFILES } from '../../shared/model/timing.ts';
 import type { Timer, World } from '../../shared/world.ts';
 import { parseKeeperMessage } from '../../shared/wire/keeper.ts';
 import type { AgentToKeeper, KeeperCell, KeeperToAgent, LeaseVoter } from '../../shared/wire/keeper.ts';
@@ -46,6 +47,7 @@ export class KeeperLink {
   #connection: LineConnection | null = null;
   #retry: Timer | null = null;
   #lease: KeeperToAgent | null = null;
+  #renewalsInRow = 0;
   #told = '';
   #mayDisarm = false;
   #isStopped = false;
@@ -60,6 +62,14 @@ export class KeeperLink {
   remainingMs(): number {
     if (this.#lease?.armed !== true || this.#lease.validUntilMs === null) return 0;
     return Math.max(0, this.#lease.validUntilMs - this.#ports.world.clock.nowMs());
+  }
+
+  /**
+   * How many renewals were confirmed in a row, as far as this agent heard: none missed between them, the watchdog armed all the
+   * while. A renewal that was sent less than two intervals after the one before it has missed none.
+   */
+  renewalsInRow(): number {
+    return this.remainingMs() > 0 ? this.#renewalsInRow : 0;
   }
 
   /** The keeper's last word, null before the first. */
@@ -130,6 +140,7 @@ export class KeeperLink {
     if (lease.armed !== this.#lease?.armed || lease.refusal !== this.#lease.refusal) {
       this.#ports.world.log.write({ event: 'lease', armed: lease.armed, refusal: lease.refusal, leader: lease.leader, profile: lease.profile });
     }
+    this.#renewalsInRow = renewalsAfter(this.#renewalsInRow, this.#lease, lease);
     this.#lease = lease;
     for (const listener of this.#listeners) listener();
   }
@@ -149,6 +160,15 @@ export class KeeperLink {
   #send(message: AgentToKeeper): void {
     this.#connection?.send(message);
   }
+}
+
+/** A lease ends a fixed time after its renewal was sent, so two ends are as far apart as the renewals. */
+function renewalsAfter(count: number, before: KeeperToAgent | null, now: KeeperToAgent): number {
+  if (!now.armed || now.validUntilMs === null) return 0;
+  if (before?.armed !== true || before.validUntilMs === null || before.profile !== now.profile) return 1;
+  const apartMs = now.validUntilMs - before.validUntilMs;
+  if (apartMs <= 0) return count;
+  return apartMs < 2 * TIMING_PROFILES[now.profile].renewIntervalMs ? count + 1 : 1;
 }
 
 /** What the keeper must know of the ledger, or null when this member knows no voter that is a node with a usable key. */

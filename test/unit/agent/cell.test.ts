@@ -35,6 +35,27 @@ cellSuite('comes up and runs an instance with two replicas in sync', async () =>
   });
 });
 
+cellSuite('takes work on a node only once ten renewals in a row were confirmed there, and its replicas are up', async () => {
+  await inCell({ nodes: 3, seed: 2 }, async (cell) => {
+    await cell.ready();
+    const [id] = await cell.run();
+    assert.ok(id);
+    await cell.untilPhase(id, 'running', 15_000);
+    await cell.world.advance(10_000);
+    const node = holderOf(cell, id);
+    cell.room.powerOff(node);
+    await cell.world.advance(15_000);
+    const before = cell.world.facts.length;
+    cell.room.powerOn(node);
+    await cell.world.until('it takes work', () => cell.state().nodes.get(node)?.phase === 'active', 30_000);
+    const armed = cell.world.facts.slice(before).find((fact) => fact.event === 'lease' && fact['who'] === node && fact['armed'] === true);
+    const sinceArmedMs = cell.world.clock.nowMs() - Number(armed?.['atMs']);
+    assert.ok(sinceArmedMs >= 4_400 && sinceArmedMs < 7_000, `after ${sinceArmedMs} ms`);
+    const [volume] = [...cell.state().volumes.keys()];
+    assert.ok(cell.drbd.room?.facts().some((fact) => fact.node === node && fact.resource === volume), 'its replica is up');
+  });
+});
+
 for (const hasBmc of [false, true]) {
   cellSuite(`runs an instance elsewhere after its node lost power, ${hasBmc ? 'with' : 'without'} a BMC`, async () => {
     await inCell({ nodes: 3, hasBmc }, async (cell) => {
