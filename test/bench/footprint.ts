@@ -1,8 +1,8 @@
 /**
  * What does a node cost that has nothing to do, in a cell of ten? Memory, processor and network of its agent and its keeper.
  *
- * Memory is RSS as /proc tells it; most of a keeper's are pages of the program `node` itself, which all processes of a
- * machine share, so the private part stands beside it. Network is what a node's agent (TCP: the mesh) and keeper (UDP: the
+ * Memory is RSS as /proc tells it, which counts pages of the program that all its processes share, so the private part stands
+ * beside it. A keeper in C has a scribe (agent/keeper/native/scribe.c), half its size, which is not counted. Network is what a node's agent (TCP: the mesh) and keeper (UDP: the
  * lease; the leader's and voters' answers are the agent's) hand to the kernel, without the headers of IP, TCP and UDP.
  * Among the ten are a leader, four other voters and five subscribers. The largest of the ten counts
  * in every figure, and that is the leader, who works for the others; what the other nodes cost on the mean stands beside it.
