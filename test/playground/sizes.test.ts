@@ -53,6 +53,25 @@ sizes('of two nodes votes with the coordinator as witness, and outlives any one 
   });
 });
 
+sizes('of two nodes does not outlive two of the three: the survivor lets go of everything until the witness is back', async () => {
+  await withFleet({ nodes: 2, profile: 'fast' }, async (fleet) => {
+    const { id, holder } = await fleet.runInstance();
+    const other = holder === 'node-1' ? 'node-2' : 'node-1';
+    const bootOf = async (): Promise<string | undefined> => (await fleet.report()).nodes.find(({ node }) => node === holder)?.bootId ?? undefined;
+    const boot = await bootOf();
+    fleet.signal('coordinator', 'SIGSTOP');
+    await fleet.room('powerOff', { node: other });
+    await until(`${holder} resets itself`, async () => ((await bootOf()) === boot ? null : true), 20_000);
+    assert.equal((await fleet.observed(id)).running, []);
+    fleet.signal('coordinator', 'SIGCONT');
+    await until(`${id} runs on ${holder} again`, async () => {
+      const { phase, holder: now } = await fleet.instance(id);
+      return phase === 'running' && now === holder && (await fleet.observed(id)).running.length === 1 ? true : null;
+    }, 60_000);
+    assert.equal((await fleet.report()).violations, []);
+  });
+});
+
 sizes('of five nodes has five voters, and heals when two of them are gone', async () => {
   await withFleet({ nodes: 5, profile: 'standard' }, async (fleet) => {
     assert.equal(await voters(fleet), ['node-1', 'node-2', 'node-3', 'node-4', 'node-5']);
