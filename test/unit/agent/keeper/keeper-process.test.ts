@@ -51,6 +51,8 @@ class Bench {
   /** Whether the room answers when it is asked to arm the watchdog. */
   answersArm = true;
   readonly roomSockets = new Set<Socket>();
+  /** Grants the last renewal, again or at last. */
+  grantLast: () => void = () => undefined;
   #room: Server | null = null;
   #leader: Datagrams | null = null;
   readonly #links: LineConnection[] = [];
@@ -84,9 +86,12 @@ class Bench {
       const renewal = decodeLease(sealer.open(bytes)?.bytes ?? new Uint8Array());
       if (renewal?.kind !== 'renewal') return;
       this.renewals += 1;
-      if (this.status === 'silent') return;
-      const sealed = sealer.seal(node, encodeGrant({ kind: 'grant', nonce: renewal.nonce, term: 3, status: this.status, constants: renewal.constants }));
-      if (sealed !== null) this.#leader?.send(from, sealed);
+      const answer = (status: Grant['status']): void => {
+        const sealed = sealer.seal(node, encodeGrant({ kind: 'grant', nonce: renewal.nonce, term: 3, status, constants: renewal.constants }));
+        if (sealed !== null) this.#leader?.send(from, sealed);
+      };
+      this.grantLast = () => answer('granted');
+      if (this.status !== 'silent') answer(this.status);
     });
     this.configure({});
   }
@@ -308,6 +313,27 @@ for (const language of ['in TypeScript', 'in C'] as const) {
     assert.not.ok(bench.orders.includes('resetNow'));
     bench.tellRoom({ mesh: false });
     await until('the reset', () => bench.orders.includes('resetNow'));
+  });
+
+  prove('does not hear a grant that comes while the cable is out', async ({ bench }) => {
+    bench.status = 'silent';
+    bench.launch();
+    await bench.connectAgent();
+    await until('renewals', () => bench.renewals >= 2);
+    bench.tellRoom({ mesh: false });
+    let [seen, quietSinceMs] = [bench.renewals, clock.nowMs()];
+    await until('silence', () => {
+      if (bench.renewals > seen) [seen, quietSinceMs] = [bench.renewals, clock.nowMs()];
+      return clock.nowMs() - quietSinceMs > 400;
+    });
+    // The last renewal before the silence is not half a second old: this grant would count.
+    bench.grantLast();
+    const until400Ms = clock.nowMs() + 400;
+    await until('a while', () => clock.nowMs() > until400Ms);
+    assert.equal(bench.orders, []);
+    bench.tellRoom({ mesh: true });
+    bench.status = 'granted';
+    await until('the lease', () => bench.orders.includes('arm 2000'));
   });
 
   prove('ends with its machine, with exit code 1', async ({ bench }) => {
