@@ -9,6 +9,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '../../shared/errors.ts';
+import { SMALL_ENVIRONMENT, SMALL_NODE_OPTIONS } from '../../shared/process/stay-small.ts';
 import type { CellFile, CellNode } from './cell-file.ts';
 import { writeJson } from './files.ts';
 import { KEEPER_VARIABLE, nativeKeeper } from './keeper-program.ts';
@@ -35,14 +36,6 @@ const NIC = join(import.meta.dirname, 'nic.ts');
 const LATER = ['shared/net/mesh.ts', 'shared/net/identity.ts', 'shared/net/left-out.ts'].map((file) => join(CHECKOUT, file));
 /** All that these processes read, for warming up (warm.ts). */
 export const WARMED: readonly string[] = [...Object.values(PROGRAMS), ...LATER, NIC];
-
-/**
- * What keeps an agent small: a young generation of 2 MiB, which costs it some more short collections (107 MB
- * instead of 130, measured), and one arena of glibc's malloc. Other options of V8 for small heaps change what the compile cache is keyed by:
- * the process then strips its types itself, and is larger than before.
- */
-const SMALL_HEAP = ['--max-semi-space-size=2'] as const;
-const SMALL_MALLOC = { MALLOC_ARENA_MAX: '1' } as const;
 
 /** How long a process may take to end when it is asked to. */
 const STOP_GRACE_MS = 5_000;
@@ -227,10 +220,10 @@ export class Supervisor {
     await writeJson(paths.agentConfig, agentConfig(layout, cell, node, bootId));
     await writeJson(paths.keeperConfig, keeperConfig(layout, cell, node, bootId));
     if (each.bootId !== bootId) return;
-    const env = (): Record<string, string> => ({ ...SMALL_MALLOC, ...(each.isMeshUp ? {} : { [CABLE_VARIABLE]: 'out' }) });
+    const env = (): Record<string, string> => ({ ...SMALL_ENVIRONMENT, ...(each.isMeshUp ? {} : { [CABLE_VARIABLE]: 'out' }) });
     each.processes = [
-      this.#keep({ name: `${node.id}.agent`, file: PROGRAMS.agent, args: ['--config', paths.agentConfig], preload: [NIC], nodeOptions: SMALL_HEAP, env }),
-      this.#keep({ name: `${node.id}.keeper`, file: this.#keeper ?? PROGRAMS.keeper, args: ['--config', paths.keeperConfig], preload: [NIC], nodeOptions: SMALL_HEAP, env }),
+      this.#keep({ name: `${node.id}.agent`, file: PROGRAMS.agent, args: ['--config', paths.agentConfig], preload: [NIC], nodeOptions: SMALL_NODE_OPTIONS, env }),
+      this.#keep({ name: `${node.id}.keeper`, file: this.#keeper ?? PROGRAMS.keeper, args: ['--config', paths.keeperConfig], preload: [NIC], nodeOptions: SMALL_NODE_OPTIONS, env }),
     ];
     for (const process of each.processes) process.start();
   }
