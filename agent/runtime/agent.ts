@@ -24,8 +24,9 @@ import { serveIntake } from './intake.ts';
 import type { VolumeStateAnswer } from './intake.ts';
 import { KeeperLink } from './leases.ts';
 import type { LeaseKeysWith, LineConnection } from './leases.ts';
+import { isGranted } from './permits.ts';
 import type { DomainPort, GenerationPort, HostPort, PowerPort, ReplicaPort } from './ports.ts';
-import { isGranted, Reconciler } from './reconciler.ts';
+import { Reconciler } from './reconciler.ts';
 
 /** Everything that an agent is made from. */
 export interface AgentPorts {

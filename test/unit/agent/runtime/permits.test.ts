@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Permit } from '../../../../agent/runtime/gate.ts';
-import { isGranted } from '../../../../agent/runtime/reconciler.ts';
+import { isGranted } from '../../../../agent/runtime/permits.ts';
 import { parseBootId, parseNodeId, parseVolumeId } from '../../../../shared/ids.ts';
 import type { NodeRecord } from '../../../../shared/model/node.ts';
 import type { VolumeRecord } from '../../../../shared/model/volume.ts';
