@@ -88,7 +88,7 @@ export class Keeper {
     }
   }
 
-  /** The last agent is gone: what it said of its domains holds no more. */
+  /** An agent is gone: what it said of its domains holds no more. The next one may be there already, and says so itself. */
   agentGone(): void {
     this.#mayDisarm = false;
   }

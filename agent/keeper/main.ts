@@ -47,7 +47,7 @@ async function main(): Promise<void> {
     agent.onMessage((value) => keeper.hear(value));
     agent.onClose(() => {
       agents.delete(agent);
-      if (agents.size === 0) keeper.agentGone();
+      keeper.agentGone();
     });
     agent.send(keeper.lease());
   }, { timers });

@@ -28,10 +28,12 @@ struct agent {
 
 static struct agent agents[AGENTS_MAX];
 static int listener = -1;
+static bool has_one_left;
 
 static void drop(struct agent *agent) {
   close(agent->fd);
   agent->fd = -1;
+  has_one_left = true;
 }
 
 /* Whether another process serves it. */
@@ -140,8 +142,8 @@ void agents_serve(const struct pollfd *polls, double now_ms, void (*hear)(const 
   if (polls[AGENTS_MAX].revents != 0) accept_agents(joined);
 }
 
-int agents_count(void) {
-  int count = 0;
-  for (int at = 0; at < AGENTS_MAX; at += 1) count += agents[at].fd >= 0;
-  return count;
+bool agents_left(void) {
+  bool has_left = has_one_left;
+  has_one_left = false;
+  return has_left;
 }

@@ -16,6 +16,7 @@ void agents_poll(struct pollfd *polls);
 void agents_serve(const struct pollfd *polls, double now_ms, void (*hear)(const struct json *json), void (*joined)(int agent));
 /* Tells one agent, or all (-1), a line. One that does not read is cut off. */
 void agents_tell(int agent, const char *line, size_t length, double now_ms);
-int agents_count(void);
+/* Whether one of them is gone since this was last asked. */
+bool agents_left(void);
 
 #endif

@@ -55,7 +55,7 @@ static bool put(const char *path, const char *bytes) {
 }
 
 static void tell_refused(const char *what) {
-  struct text *fact = log_open("priorityRefused");
+  struct text *fact = log_open("machineRefused");
   text_add(fact, ",\"level\":\"warning\",\"what\":\"%s\",\"error\":\"%s\"", what, strerror(errno));
   log_close(fact);
 }

@@ -195,8 +195,7 @@ void keeper_hear(const struct json *json) {
 
 void keeper_greet(int agent) { tell_agents(agent); }
 
-/* What the last agent said of its domains holds no more. */
-void keeper_agents_gone(void) { may_disarm = false; }
+void keeper_agent_gone(void) { may_disarm = false; }
 
 void keeper_stop(void) {
   char why[256];

@@ -12,10 +12,10 @@ double keeper_wakes_at_ms(void);
 void keeper_work(void);
 /* Datagrams came. */
 void keeper_receive(void);
-/* An agent said something, came, or the last one is gone. */
+/* An agent said something, came, or is gone: what it said of its domains holds no more. */
 void keeper_hear(const struct json *json);
 void keeper_greet(int agent);
-void keeper_agents_gone(void);
+void keeper_agent_gone(void);
 /* Ends in order: disarms where the agent allowed it. Otherwise the watchdog stays armed, and the node resets. */
 void keeper_stop(void);
 

@@ -87,7 +87,6 @@ static void wait_for_news(struct pollfd *polls, double until_ms) {
 
 static void run(const struct machine *machine, int signals, int datagrams) {
   struct pollfd polls[POLLS];
-  int agents = 0;
   for (;;) {
     polls[SIGNALS] = (struct pollfd){ .fd = signals, .events = POLLIN };
     polls[LEASH] = (struct pollfd){ .fd = playground_descriptor(), .events = POLLIN };
@@ -102,8 +101,7 @@ static void run(const struct machine *machine, int signals, int datagrams) {
     if (polls[MACHINE].revents != 0) machine->readable();
     if (polls[DATAGRAMS].revents != 0) keeper_receive();
     agents_serve(polls + FIRST_AGENT, now_ms(), keeper_hear, keeper_greet);
-    if (agents > 0 && agents_count() == 0) keeper_agents_gone();
-    agents = agents_count();
+    if (agents_left()) keeper_agent_gone();
     keeper_work();
   }
 }

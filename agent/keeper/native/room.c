@@ -63,7 +63,7 @@ static void why_not(const struct json *json, int error, char *why, size_t size) 
   if (!json_string(json, json_field(json, error, "message"), why, size)) snprintf(why, size, "the room answered nonsense");
 }
 
-static void on_answer(int id, const struct json *json) {
+static void on_answer(double id, const struct json *json) {
   int error = json_field(json, 0, "error");
   for (int at = 0; at < ARMS_MAX; at += 1) {
     if (room.arms[at].phase != WAITING || room.arms[at].id != id) continue;
@@ -85,7 +85,7 @@ static void hear_lines(void) {
     int mesh = json_field(&json, 0, "mesh");
     if (json_is(&json, mesh, JSON_TRUE)) room.is_cable_in = true;
     else if (json_is(&json, mesh, JSON_FALSE)) room.is_cable_in = false;
-    else if (json_number(&json, json_field(&json, 0, "id"), &id)) on_answer((int)id, &json);
+    else if (json_number(&json, json_field(&json, 0, "id"), &id)) on_answer(id, &json);
   }
 }
 

@@ -13,6 +13,10 @@ import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { LEASH_VARIABLE } from '../../../../provisioning/playground/leash-fd.ts';
+import { CABLE_VARIABLE, TRAFFIC_VARIABLE } from '../../../../provisioning/playground/nic-words.ts';
+import type { Traffic } from '../../../../provisioning/playground/nic-words.ts';
 import { clock, timers } from '../../../../shared/process/process-world.ts';
 import { parseBootId, parseCellId, parseNodeId } from '../../../../shared/ids.ts';
 import { openDatagrams } from '../../../../shared/net/datagrams.ts';
@@ -103,9 +107,9 @@ class Bench {
     }));
   }
 
-  launch(): ChildProcess {
+  launch(env: Readonly<Record<string, string>> = {}): ChildProcess {
     const [program, ...words] = this.#command;
-    const keeper = spawn(program, [...words, '--config', join(this.directory, 'keeper.json')], { stdio: 'inherit' });
+    const keeper = spawn(program, [...words, '--config', join(this.directory, 'keeper.json')], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], env: { ...process.env, ...env } });
     this.#keepers.push(keeper);
     return keeper;
   }
@@ -176,7 +180,8 @@ async function until(what: string, isTrue: () => boolean): Promise<void> {
 }
 
 const PROGRAM_OF = {
-  'in TypeScript': [process.execPath, join(ROOT, 'agent/keeper/main.ts')],
+  // With the card that a playground preloads: it does nothing unless it is asked.
+  'in TypeScript': [process.execPath, '--import', join(ROOT, 'provisioning/playground/nic.ts'), join(ROOT, 'agent/keeper/main.ts')],
   'in C': [NATIVE],
 } as const;
 
@@ -334,6 +339,51 @@ for (const language of ['in TypeScript', 'in C'] as const) {
     bench.tellRoom({ mesh: true });
     bench.status = 'granted';
     await until('the lease', () => bench.orders.includes('arm 2000'));
+  });
+
+  prove('forgets that it may disarm when the agent that said so is gone, though another one is there', async ({ bench }) => {
+    const keeper = bench.launch();
+    const first = await bench.connectAgent();
+    await until('the lease', () => first.last()?.armed === true);
+    first.line.send({ kind: 'disarm', allowed: true });
+    first.line.send({ kind: 'what' });
+    await until('heard', () => bench.facts('agentMessageRefused').length === 1);
+    // It sees both at once: the one that went, and the one that came.
+    keeper.kill('SIGSTOP');
+    first.line.close();
+    const second = await bench.connectAgent();
+    keeper.kill('SIGCONT');
+    second.line.send({ kind: 'what' });
+    await until('heard', () => second.last() !== null && bench.facts('agentMessageRefused').length === 2);
+    keeper.kill('SIGTERM');
+    await once(keeper, 'exit');
+    assert.not.ok(bench.orders.includes('disarm'));
+    assert.is(bench.facts('keeperStopped').at(-1)?.['watchdog'], 'leftArmed');
+  });
+
+  prove('is on the leash of a playground, which has its cable, its counter and its life', async ({ bench }) => {
+    const keeper = bench.launch({ [LEASH_VARIABLE]: '1', [CABLE_VARIABLE]: 'out', [TRAFFIC_VARIABLE]: bench.directory });
+    const agent = await bench.connectAgent();
+    await until('the first word', () => agent.last() !== null);
+    const leash = keeper.stdio[3] as Writable;
+    const waitedAtMs = clock.nowMs() + 500;
+    await until('a while', () => clock.nowMs() > waitedAtMs);
+    assert.is(bench.renewals, 0);
+    leash.write(`${JSON.stringify({ isMeshUp: true })}\n`);
+    await until('the lease', () => agent.last()?.armed === true);
+    keeper.kill('SIGUSR2');
+    const counts = join(bench.directory, `${String(keeper.pid)}.json`);
+    await until('the counts', () => existsSync(counts) && readFileSync(counts, 'utf8').endsWith('}'));
+    const { tcpBytes, udpBytes, udpDatagrams } = JSON.parse(readFileSync(counts, 'utf8')) as Traffic;
+    // Seal, head, two uuids, nonce, and three names: 90 bytes each.
+    assert.equal([tcpBytes, udpDatagrams > 0, udpBytes / udpDatagrams], [0, true, 90]);
+    leash.write(`${JSON.stringify({ isMeshUp: false })}\n`);
+    await until('the reset', () => bench.orders.includes('resetNow'));
+    const other = bench.launch({ [LEASH_VARIABLE]: '1' });
+    await bench.connectAgent();
+    (other.stdio[3] as Writable).destroy();
+    if (other.signalCode === null) await once(other, 'exit');
+    assert.is(other.signalCode, 'SIGKILL');
   });
 
   prove('ends with its machine, with exit code 1', async ({ bench }) => {
