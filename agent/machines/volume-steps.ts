@@ -145,6 +145,8 @@ function isUp(node: NodeRecord | undefined): boolean {
 function mayComeUp({ state, volume, self }: VolumeView): boolean {
   const { holder, holderBootId } = volume;
   if (!volume.formatted || holder === null || holderBootId === null || holder === self.node || !volume.inSync.includes(self.node)) return true;
+  // A holder whose disk failed, and that is counted out for it, writes nowhere but here: nothing can be on its replica alone.
+  if (volume.tainted.includes(holder) && !volume.inSync.includes(holder)) return true;
   return !isLive(state.nodes.get(holder), holderBootId);
 }
 

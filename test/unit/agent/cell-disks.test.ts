@@ -61,6 +61,13 @@ async function stop(cell: VirtualCell, id: InstanceId): Promise<void> {
   await cell.untilPhase(id, 'stopped', 30_000);
 }
 
+/** As somebody might by hand: a primary goes on by its peer, and nothing asks the agent. */
+async function detach(cell: VirtualCell, volume: VolumeId, node: NodeId): Promise<void> {
+  const { bootId } = cell.room.nodeReport(node);
+  const { exitCode, stderr } = await cell.finish(cell.room.run(node, bootId ?? '', ['drbdadm', '-c', `/node/drbd/${volume}.res`, 'detach', volume], ''));
+  assert.is(exitCode, 0, stderr);
+}
+
 function ackedRecord(cell: VirtualCell, id: InstanceId): number {
   return cell.room.report().instances[id]?.lastAckedRecord ?? -1;
 }
@@ -111,9 +118,7 @@ disks('waits for the only replica in sync when its disk cannot be attached, and 
 
 disks('lets a guest write on over the network when its disk is detached, and counts that replica out at once', async () => {
   await withInstance(async ({ cell, id, volume, holder, other }) => {
-    const { bootId } = cell.room.nodeReport(holder);
-    const { exitCode, stderr } = await cell.finish(cell.room.run(holder, bootId ?? '', ['drbdadm', '-c', `/node/drbd/${volume}.res`, 'detach', volume], ''));
-    assert.is(exitCode, 0, stderr);
+    await detach(cell, volume, holder);
     const tookMs = await cell.world.until('that replica is out of the in-sync set', () => record(cell, volume).inSync.join() === other, 2_000);
     assert.ok(tookMs < 1_000, `took ${tookMs} ms`);
     const acked = ackedRecord(cell, id);
@@ -123,6 +128,21 @@ disks('lets a guest write on over the network when its disk is detached, and cou
     await cell.propose({ kind: 'setDesired', instances: [id], desired: 'running', force: false });
     await cell.untilPhase(id, 'running', 30_000);
     assert.is(cell.instance(id).holder, other);
+    await wholeWithout(cell, volume, holder, 120_000);
+  });
+});
+
+disks('lets a guest write on over the network when the node of its only replica in sync was away for a while', async () => {
+  await withInstance(async ({ cell, id, volume, holder, other }) => {
+    await detach(cell, volume, holder);
+    await cell.world.until('that replica is out of the in-sync set', () => record(cell, volume).inSync.join() === other, 2_000);
+    cell.room.reset(other);
+    await cell.world.advance(8_000);
+    const acked = ackedRecord(cell, id);
+    await cell.world.until('the guest writes on', () => ackedRecord(cell, id) > acked + 3, 60_000);
+    assert.is(cell.instance(id).generation, 1);
+    assert.equal(record(cell, volume).inSync, [other]);
+    await stop(cell, id);
     await wholeWithout(cell, volume, holder, 120_000);
   });
 });

@@ -63,6 +63,8 @@ setup('stays down while it counts as in sync and another live node holds the vol
   assert.is(step({ volume: held, resource: null }).kind, 'wait');
   assert.is(step({ volume: { ...held, inSync: [B] }, resource: null }).kind, 'up', 'the holder has said that it missed writes');
   assert.is(step({ volume: held, peer: fencedPeer, resource: null }).kind, 'up', 'the holder is dead');
+  assert.is(step({ volume: { ...held, inSync: [A], tainted: [B] }, resource: null }).kind, 'up', 'the holder has no disk to write alone on');
+  assert.is(step({ volume: { ...held, tainted: [B] }, resource: null }).kind, 'wait', 'the holder is not counted out');
   assert.is(step({ volume: { holder: null, holderBootId: null }, resource: null }).kind, 'up', 'nobody holds it');
   assert.is(step({ volume: { ...held, formatted: false }, resource: null }).kind, 'up', 'there is nothing to miss');
 });
