@@ -44,6 +44,7 @@ export class Keeper {
   #sealer: Sealer;
   #timer: Timer | null = null;
   #mayDisarm = false;
+  #isEnding = false;
 
   /** Starts to renew, if `cell` names voters. `profile` holds until an agent, or `cell`, names another. */
   constructor(ports: KeeperPorts, profile: TimingProfile['name'], cell: KeeperCell | null) {
@@ -95,6 +96,8 @@ export class Keeper {
 
   /** Ends in order: disarms where the agent allowed it. Otherwise the watchdog stays armed, and the node resets. */
   async stop(): Promise<void> {
+    // No renewal from here on: the agent takes a renewal for the word of a keeper that goes on (agent/runtime/leases.ts).
+    this.#isEnding = true;
     this.#timer?.cancel();
     const { watchdog, world } = this.#ports;
     if (this.#state.phase === 'armed' && this.#mayDisarm) {
@@ -181,7 +184,7 @@ export class Keeper {
     this.#timer?.cancel();
     this.#timer = null;
     const wakesAtMs = holderWakesAtMs(this.#state);
-    if (wakesAtMs === null) return;
+    if (wakesAtMs === null || this.#isEnding) return;
     const { clock, timers, chance } = this.#ports.world;
     this.#timer = timers.after(Math.max(0, wakesAtMs - clock.nowMs()), () => {
       this.#feed({ kind: 'timer', draw: Math.floor(chance.next() * 0x1_0000_0000) });

@@ -20,6 +20,7 @@ import { startFencer } from './fencer.ts';
 import { Gate } from './gate.ts';
 import { Healer } from './healer.ts';
 import { Health } from './health.ts';
+import { IdleWatch } from './idle-watch.ts';
 import { serveIntake } from './intake.ts';
 import type { VolumeStateAnswer } from './intake.ts';
 import { KeeperLink } from './leases.ts';
@@ -98,9 +99,15 @@ export function startAgent(ports: AgentPorts): Agent {
     busy,
     mesh, log: ledger, domains: ports.domains, resources: () => currentResources(ports.replicas), hints: () => healer.placementHints(), healerView: () => healer.view(),
   });
+  const idle = new IdleWatch({
+    self, world, log: ledger, observed: () => (ports.replicas.isCurrent() ? reconciler.observed() : null), allowDisarm: (allowed) => keeper.allowDisarm(allowed),
+  });
   const boot = new Boot({
     self, world, machine: world.machine, files: world.files, log: ledger, lease: keeper, host: ports.host, storeUuid: ports.storeUuid,
-    startReconciler: async () => await reconciler.start(),
+    startReconciler: async () => {
+      await reconciler.start();
+      idle.start();
+    },
     observed: () => ({ observed: reconciler.observed(), isDrbdCurrent: ports.replicas.isCurrent() }),
   });
   ledger.start();
@@ -112,6 +119,7 @@ export function startAgent(ports: AgentPorts): Agent {
     stop: async () => {
       boot.stop();
       busy.stop();
+      idle.stop();
       reconciler.stop();
       healer.stop();
       health.stop();

@@ -79,6 +79,8 @@ export class Gate {
     if (permit.bootId !== bootId) return 'the permit is for another boot of this node';
     if (permit.generation < generations.seen(counterOf(permit))) return `generation ${permit.generation} is older than one seen before`;
     if (lease.remainingMs() < marginMs()) return 'the node\'s lease is about to end';
+    // Whoever holds something must be stopped by the watchdog, if by nothing else; a mere replica need not be.
+    if (permit.right === 'hold' && !lease.isBinding()) return 'the keeper may still disarm the watchdog';
     return isGranted(permit) ? null : 'the ledger does not grant it any more';
   }
 }

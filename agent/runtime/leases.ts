@@ -38,8 +38,17 @@ export type LeaseKeysWith = (voter: MemberId) => Pick<LeaseVoter, 'sendKey' | 'r
 
 /** Longest pause between two attempts to reach the keeper. It is on the same machine. */
 const RECONNECT_MS = SECOND_MS / 2;
+/** See {@link KeeperLink}. */
+const RENEWALS_TO_BIND = 3;
 
-/** The agent's view of its keeper. Bind it once per agent process. */
+/**
+ * The agent's view of its keeper. Bind it once per agent process.
+ *
+ * The keeper has no word for "I will not disarm any more", so that is concluded from its renewals. One that is told to end sends none after
+ * that, and whoever sends a second one has read its line once since the first (each turn of its loop reads every line that
+ * has something). So two confirmed renewals that were sent after the order mean: the order was read before any end. A third one is asked
+ * for, because a turn may be cut short by a signal.
+ */
 export class KeeperLink {
   readonly #ports: KeeperLinkPorts;
   readonly #listeners = new Set<() => void>();
@@ -50,6 +59,10 @@ export class KeeperLink {
   #renewalsInRow = 0;
   #told = '';
   #mayDisarm = false;
+  /** When the keeper was forbidden to disarm, and which confirmed renewals were sent since: how many, and when the last. */
+  #forbiddenAtMs = Infinity;
+  #sentSince = 0;
+  #lastSentAtMs = -Infinity;
   #isStopped = false;
 
   constructor(ports: KeeperLinkPorts) {
@@ -72,6 +85,11 @@ export class KeeperLink {
     return this.remainingMs() > 0 ? this.#renewalsInRow : 0;
   }
 
+  /** Whether the keeper is certain to leave the watchdog armed, however it ends: without that nothing may be started that must not run twice. */
+  isBinding(): boolean {
+    return this.#sentSince >= RENEWALS_TO_BIND;
+  }
+
   /** The keeper's last word, null before the first. */
   lease(): KeeperToAgent | null {
     return this.#lease;
@@ -85,12 +103,12 @@ export class KeeperLink {
 
   /**
    * Says whether a keeper that is told to end may disarm the watchdog: true only while no domain runs on this node and none
-   * will be started. Withdraw it before anything is started.
+   * will be started. Once it is withdrawn, the lease is binding again after three more renewals: {@link isBinding}.
    */
   allowDisarm(allowed: boolean): void {
     if (allowed === this.#mayDisarm) return;
     this.#mayDisarm = allowed;
-    this.#send({ kind: 'disarm', allowed });
+    this.#tellDisarm();
   }
 
   stop(): void {
@@ -123,7 +141,24 @@ export class KeeperLink {
     });
     this.#told = '';
     this.#tellCell();
-    if (this.#mayDisarm) this.#send({ kind: 'disarm', allowed: true });
+    // Also when it is forbidden, unless that is certain: an agent before this one may have allowed it.
+    if (!this.isBinding()) this.#tellDisarm();
+  }
+
+  #tellDisarm(): void {
+    this.#sentSince = 0;
+    // What cannot be said now is said to the next connection.
+    const isForbidden = this.#send({ kind: 'disarm', allowed: this.#mayDisarm }) && !this.#mayDisarm;
+    this.#forbiddenAtMs = isForbidden ? this.#ports.world.clock.nowMs() : Infinity;
+  }
+
+  /** Concludes from a confirmed renewal, by when it was sent. */
+  #followRenewal(lease: KeeperToAgent): void {
+    if (!lease.armed || lease.validUntilMs === null) return;
+    const sentAtMs = lease.validUntilMs - TIMING_PROFILES[lease.profile].petWindowMs;
+    if (sentAtMs <= this.#forbiddenAtMs || sentAtMs <= this.#lastSentAtMs) return;
+    this.#lastSentAtMs = sentAtMs;
+    this.#sentSince += 1;
   }
 
   #later(): void {
@@ -142,6 +177,7 @@ export class KeeperLink {
     }
     this.#renewalsInRow = renewalsAfter(this.#renewalsInRow, this.#lease, lease);
     this.#lease = lease;
+    this.#followRenewal(lease);
     for (const listener of this.#listeners) listener();
   }
 
@@ -157,8 +193,8 @@ export class KeeperLink {
     this.#send(cell);
   }
 
-  #send(message: AgentToKeeper): void {
-    this.#connection?.send(message);
+  #send(message: AgentToKeeper): boolean {
+    return this.#connection?.send(message) ?? false;
   }
 }
 

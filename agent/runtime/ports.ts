@@ -67,6 +67,8 @@ export interface PowerPort {
 export interface LeasePort {
   /** How long the lease is still valid, ms; 0 or less: not. */
   remainingMs(): number;
+  /** Whether its watchdog is certain to stay armed: a keeper that may disarm it does not guard what is started now. */
+  isBinding(): boolean;
   onChange(listener: () => void): void;
 }
 

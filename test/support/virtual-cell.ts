@@ -308,6 +308,14 @@ export class VirtualCell {
     closed?.();
   }
 
+  /** The keeper is told to end, as an orderly shutdown does, and ends. */
+  async stopKeeper(node: NodeId): Promise<void> {
+    const { keeper } = this.#mustRun(node);
+    if (keeper === null) throw new Error(`${node} has no keeper`);
+    await this.finish(keeper.stop());
+    this.killKeeper(node);
+  }
+
   startKeeper(node: NodeId): void {
     const running = this.#mustRun(node);
     const world = new ProcessWorld(this.world, `keeper ${node}`, this.loops);

@@ -9,12 +9,12 @@ const node = parseNodeId('node-1');
 const bootId = parseBootId('aaaaaaaa-0000-4000-8000-000000000001');
 const permit: Permit = { right: 'hold', target: 'i-00000000000000001', generation: 3, node, bootId, clusterUuid: 'c', epoch: 1, index: 10 };
 
-function aGate(given: { readonly remainingMs?: number; readonly seen?: Record<string, number>; readonly isGranted?: () => boolean; readonly onRaise?: () => void }) {
+function aGate(given: { readonly remainingMs?: number; readonly isBinding?: boolean; readonly seen?: Record<string, number>; readonly isGranted?: () => boolean; readonly onRaise?: () => void }) {
   const seen = new Map(Object.entries(given.seen ?? {}));
   const raised: string[] = [];
   const gate = new Gate({
     node, bootId, clusterUuid: 'c', marginMs: () => 2_000,
-    lease: { remainingMs: () => given.remainingMs ?? 2_500, onChange: () => {} },
+    lease: { remainingMs: () => given.remainingMs ?? 2_500, isBinding: () => given.isBinding ?? true, onChange: () => {} },
     generations: {
       seen: (target) => seen.get(target) ?? 0,
       raise: async (target, generation) => {
@@ -65,6 +65,7 @@ const refusals: readonly (readonly [string, Parameters<typeof aGate>[0], Partial
   ['for another boot', {}, { bootId: parseBootId('bbbbbbbb-0000-4000-8000-000000000001') }, /another boot/],
   ['of an older generation than one seen before', { seen: { 'i-00000000000000001': 4 } }, {}, /older than one seen/],
   ['while the lease is about to end', { remainingMs: 1_999 }, {}, /lease/],
+  ['to hold something while the keeper may disarm the watchdog', { isBinding: false }, {}, /disarm/],
   ['that the ledger took back', { isGranted: () => false }, {}, /does not grant/],
 ];
 for (const [what, given, change, message] of refusals) {
@@ -92,6 +93,11 @@ gateSuite('looks again after the generation was made durable', async () => {
   });
   assert.match(await refusal(gate.pass('start', permit, command)), /does not grant/);
   assert.equal(ran, []);
+});
+
+gateSuite('lets a replica be worked on though the keeper may disarm the watchdog: nothing runs by it', async () => {
+  const { gate } = aGate({ isBinding: false });
+  assert.is(await gate.pass('bring up', { ...permit, right: 'wipe', target: 'vol-00000000000000001' }, command), 'done');
 });
 
 gateSuite.run();

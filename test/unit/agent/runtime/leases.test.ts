@@ -70,3 +70,105 @@ renewals('count for nothing once the lease has lapsed', async () => {
 });
 
 renewals.run();
+
+/** A link whose connections a test opens, breaks and reads. */
+class Line {
+  readonly world = new VirtualWorld(1);
+  readonly sent: unknown[] = [];
+  readonly link: KeeperLink;
+  accepts = true;
+  #heard: (value: unknown) => void = () => undefined;
+  #closed: (reason: string) => void = () => undefined;
+
+  constructor() {
+    const log = { state: () => aCell({}), status: () => ({ voters: [] }), subscribe: () => () => undefined, onStatus: () => () => undefined } as unknown as ReplicatedLog;
+    this.link = new KeeperLink({
+      world: this.world, log, bootId, leaseKeysWith: () => null,
+      connect: () => (this.accepts ? Promise.resolve({
+        send: (value: unknown) => this.sent.push(value) > 0,
+        onMessage: (handler: (value: unknown) => void) => void (this.#heard = handler),
+        onClose: (handler: (reason: string) => void) => void (this.#closed = handler),
+        close: () => undefined,
+      }) : Promise.reject(new Error('nobody listens'))),
+    });
+  }
+
+  break(): void {
+    this.#closed('broken');
+  }
+
+  /** The keeper tells of a renewal that it sent `agoMs` ago and that was confirmed now. */
+  renewed(agoMs = 0): void {
+    this.#heard({ kind: 'lease', bootId, armed: true, validUntilMs: this.world.clock.nowMs() - agoMs + petWindowMs, leader: null, refusal: null, profile: 'standard' });
+  }
+
+  /** So many renewals, each sent and confirmed. */
+  async renewals(count: number): Promise<void> {
+    for (let at = 0; at < count; at += 1) {
+      await this.world.advance(renewIntervalMs);
+      this.renewed();
+    }
+  }
+
+  disarms(): readonly unknown[] {
+    return this.sent.filter((message) => (message as { readonly kind: string }).kind === 'disarm').map((message) => (message as { readonly allowed: boolean }).allowed);
+  }
+}
+
+async function bindingLine(): Promise<Line> {
+  const line = new Line();
+  await line.world.advance(1);
+  await line.renewals(3);
+  assert.ok(line.link.isBinding());
+  return line;
+}
+
+const binding = suite('a lease');
+
+binding('binds after three renewals that were sent after the keeper was forbidden to disarm', async () => {
+  const line = new Line();
+  await line.world.advance(1);
+  assert.equal(line.disarms(), [false], 'an agent before this one may have allowed it');
+  line.renewed(100);
+  await line.renewals(2);
+  line.renewed(100);
+  assert.not.ok(line.link.isBinding(), 'one was sent before, and one is told twice');
+  await line.renewals(1);
+  assert.ok(line.link.isBinding());
+});
+
+binding('does not bind while the keeper may disarm, however often it is renewed', async () => {
+  const line = await bindingLine();
+  line.link.allowDisarm(true);
+  assert.not.ok(line.link.isBinding());
+  await line.renewals(5);
+  assert.not.ok(line.link.isBinding());
+  line.link.allowDisarm(false);
+  assert.equal(line.disarms(), [false, true, false]);
+  line.renewed(1);
+  await line.renewals(2);
+  assert.not.ok(line.link.isBinding());
+  await line.renewals(1);
+  assert.ok(line.link.isBinding());
+});
+
+binding('stays binding when the line breaks, and is not made so by an order that nobody took', async () => {
+  const line = await bindingLine();
+  line.break();
+  await line.world.advance(1_000);
+  assert.ok(line.link.isBinding());
+  assert.equal(line.disarms(), [false]);
+  line.link.allowDisarm(true);
+  line.accepts = false;
+  line.break();
+  line.link.allowDisarm(false);
+  await line.renewals(5);
+  assert.not.ok(line.link.isBinding());
+  line.accepts = true;
+  await line.world.advance(1_000);
+  assert.equal(line.disarms(), [false, true, false]);
+  await line.renewals(3);
+  assert.ok(line.link.isBinding());
+});
+
+binding.run();
