@@ -28,12 +28,13 @@ export class TickClock {
   #isStopped = false;
 
   /** `onDue` is called after each tick that does something. */
-  constructor(world: Pick<World, 'clock' | 'timers'>, tickMs: number, raft: Ticking, onDue: () => void) {
+  constructor(world: Pick<World, 'clock' | 'timers' | 'chance'>, tickMs: number, raft: Ticking, onDue: () => void) {
     this.#world = world;
     this.#tickMs = tickMs;
     this.#raft = raft;
     this.#onDue = onDue;
-    this.#countedAtMs = world.clock.nowMs();
+    // Members that started together must not tick together: those that campaign in the same moment split the vote.
+    this.#countedAtMs = world.clock.nowMs() - world.chance.next() * tickMs;
   }
 
   /**

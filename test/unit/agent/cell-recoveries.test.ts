@@ -3,6 +3,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { InstanceId, NodeId, VolumeId } from '../../../shared/ids.ts';
+import { electionBudgetMs, TIMING_PROFILES } from '../../../shared/model/timing.ts';
 import { unrest } from '../../support/cell-witness.ts';
 import { VirtualCell } from '../../support/virtual-cell.ts';
 import type { VirtualCellOptions } from '../../support/virtual-cell.ts';
@@ -121,6 +122,22 @@ recoveries('counts a replica out whose failed disk nobody on its own node could 
     cell.room.powerOn(holder);
     await calm(cell, 90_000);
   });
+});
+
+recoveries('has a new leader before any node loses its lease, whenever the old one dies', async () => {
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const cell = new VirtualCell({ nodes: seed % 2 === 0 ? 3 : 5, seed });
+    await cell.ready();
+    await cell.world.advance(seed * 37);
+    const old = cell.leader();
+    const diedAtMs = cell.world.clock.nowMs();
+    cell.room.powerOff(old as NodeId);
+    await cell.world.until('another one leads', () => cell.leader() !== null && cell.leader() !== old, 10_000);
+    const tookMs = cell.world.clock.nowMs() - diedAtMs;
+    assert.ok(tookMs <= electionBudgetMs(TIMING_PROFILES.standard), `seed ${seed}: ${tookMs} ms`);
+    await cell.world.advance(5_000);
+    for (const node of cell.nodeIds) assert.is(cell.processes(node).keeper, node !== old, `seed ${seed}: ${node}`);
+  }
 });
 
 recoveries.run();

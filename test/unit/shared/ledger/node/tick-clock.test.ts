@@ -20,6 +20,7 @@ class Bench {
   constructor(every: number) {
     this.#every = every;
     const world = {
+      chance: { next: () => 0, bytes: (count: number) => new Uint8Array(count) },
       clock: { nowMs: () => this.nowMs, wallTime: () => '' },
       timers: {
         after: (delayMs: number, run: () => void) => {
