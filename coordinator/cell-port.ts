@@ -24,7 +24,7 @@ const BUSY_RETRY_MS_MAX = 2_000;
  * Requests that are with the leader at once; the others wait here, where nobody's lease waits behind them. Enough to fill each of its
  * writes, and few enough for the event loop that answers leases.
  */
-export const IN_FLIGHT_MAX = 16;
+export const IN_FLIGHT_MAX = 32;
 const CONSOLE_TIMEOUT_MS = 5_000;
 /** What EC2 shows of a console, bytes. */
 const CONSOLE_BYTES_MAX = 64 * 1024;

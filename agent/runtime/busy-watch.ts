@@ -12,7 +12,7 @@ import type { Timer, World } from '../../shared/world.ts';
 /** A timer that comes this late: too busy for more. Far below the pet window of every profile (the shortest is 1.5 s). */
 export const BUSY_DELAY_MS = 250;
 /** Requests of users that may wait for their answers at once: those of two coordinators (coordinator/cell-port.ts). */
-export const USER_REQUESTS_MAX = 32;
+export const USER_REQUESTS_MAX = 64;
 const LOOK_MS = 50;
 /** How long it goes on measuring after somebody asked. */
 const WATCH_MS = 2_000;
