@@ -142,10 +142,12 @@ errors('without a signature is refused before anything else is told', async () =
   assert.is(answer.status, 403);
 });
 
-errors('on another path or by another method finds nothing', async () => {
+errors('on another path find nothing, and by another method are told which ones there are', async () => {
   const on = bench();
   assert.is((await on.app.request('/elsewhere')).status, 404);
-  assert.is((await on.app.request('/', { method: 'DELETE' })).status, 404);
+  const deleted = await on.app.request('/', { method: 'DELETE' });
+  assert.is(deleted.status, 405);
+  assert.match(deleted.headers.get('allow') ?? '', /GET.*POST/);
 });
 
 errors('of one environment never reaches what belongs to another', async () => {
