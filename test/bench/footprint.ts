@@ -12,7 +12,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TRAFFIC_VARIABLE } from '../../provisioning/playground/nic-words.ts';
-import { MIB } from '../../shared/units.ts';
 import type { Fleet } from '../playground/support/playground.ts';
 import { onFleet, quantile } from './bench.ts';
 import type { Benchmark, Figure } from './bench.ts';
@@ -22,6 +21,7 @@ import type { Memory } from './process-figures.ts';
 const NODES = 10;
 const SETTLE_MS = 30_000;
 const IDLE_MS = 60_000;
+const MEGABYTE = 1e6;
 
 export const FOOTPRINT: Benchmark = {
   name: 'footprint',
@@ -99,11 +99,11 @@ function figures(nodes: readonly NodeCost[]): readonly Figure[] {
   const middle = (of: (node: NodeCost) => number): number => quantile(nodes.map(of), 0.5);
   const percent = (node: NodeCost): number => node.agentPercent + node.keeperPercent;
   return [
-    { what: 'agent RSS, largest', value: worst(({ agent }) => agent.residentBytes) / MIB, unit: 'MiB', target: { atMost: 100 } },
-    { what: 'agent RSS, middle', value: middle(({ agent }) => agent.residentBytes) / MIB, unit: 'MiB', target: null },
-    { what: 'agent private memory, largest', value: worst(({ agent }) => agent.privateBytes) / MIB, unit: 'MiB', target: null },
-    { what: 'keeper RSS, largest', value: worst(({ keeper }) => keeper.residentBytes) / MIB, unit: 'MiB', target: { atMost: 45 } },
-    { what: 'keeper private memory, largest', value: worst(({ keeper }) => keeper.privateBytes) / MIB, unit: 'MiB', target: null },
+    { what: 'agent RSS, largest', value: worst(({ agent }) => agent.residentBytes) / MEGABYTE, unit: 'MB', target: { atMost: 100 } },
+    { what: 'agent RSS, middle', value: middle(({ agent }) => agent.residentBytes) / MEGABYTE, unit: 'MB', target: null },
+    { what: 'agent private memory, largest', value: worst(({ agent }) => agent.privateBytes) / MEGABYTE, unit: 'MB', target: null },
+    { what: 'keeper RSS, largest', value: worst(({ keeper }) => keeper.residentBytes) / MEGABYTE, unit: 'MB', target: { atMost: 45 } },
+    { what: 'keeper private memory, largest', value: worst(({ keeper }) => keeper.privateBytes) / MEGABYTE, unit: 'MB', target: null },
     { what: 'agent and keeper, share of a core, mean', value: mean(percent), unit: '%', target: null },
     { what: 'agent and keeper, share of a core, largest', value: worst(percent), unit: '%', target: { atMost: 2 } },
     { what: 'keeper, share of a core, mean', value: mean((node) => node.keeperPercent), unit: '%', target: null },
