@@ -114,7 +114,7 @@ export class FeedServer {
     const entries = this.#source.replica.entriesAfter(index, ENTRIES_PER_FRAME);
     if (entries === null) return null;
     let characters = 0;
-    const fitting = entries.findIndex((entry) => (characters += JSON.stringify(entry).length) > FRAME_CHARACTERS);
+    const fitting = entries.findIndex((entry) => (characters += charactersOf(entry)) > FRAME_CHARACTERS);
     return fitting <= 0 ? entries.slice(0, fitting === 0 ? 1 : entries.length) : entries.slice(0, fitting);
   }
 
@@ -174,4 +174,15 @@ function indexOf(body: unknown, key: 'from' | 'piece' | 'index' | 'ordinal'): nu
     throw new ClusterError('InvalidRequest', `"${key}" must be a whole number`, { retryable: false });
   }
   return value;
+}
+
+/** Entries never change, and each goes to many subscribers. */
+const CHARACTERS = new WeakMap<PassingEntry, number>();
+
+function charactersOf(entry: PassingEntry): number {
+  const known = CHARACTERS.get(entry);
+  if (known !== undefined) return known;
+  const characters = JSON.stringify(entry).length;
+  CHARACTERS.set(entry, characters);
+  return characters;
 }
