@@ -16,7 +16,6 @@ import { LedgerNode } from '../shared/ledger/node/ledger-node.ts';
 import { DEFAULT_PARAMETERS, emptyCell } from '../shared/model/cell.ts';
 import type { CellState } from '../shared/model/cell.ts';
 import { TIMING_PROFILES } from '../shared/model/timing.ts';
-import type { NodeRecord } from '../shared/model/node.ts';
 import type { VolumeRecord } from '../shared/model/volume.ts';
 import { uuid } from '../shared/random.ts';
 import { openDatagrams, parseAddress } from '../shared/net/datagrams.ts';
@@ -34,7 +33,7 @@ import type { Member } from '../shared/wire/mesh.ts';
 import { SealedSocket } from '../shared/wire/sealed-socket.ts';
 import { parseAgentConfig } from './config.ts';
 import type { AgentConfig } from './config.ts';
-import { buildDrbdConfig } from './drivers/drbd/build-config.ts';
+import { ConfigTexts } from './drivers/drbd/config-texts.ts';
 import { Drbd } from './drivers/drbd/run-drbd.ts';
 import { createHost } from './drivers/host.ts';
 import { Images } from './drivers/image/write-image.ts';
@@ -102,6 +101,7 @@ async function start(config: AgentConfig, log: ProcessLog): Promise<Agent> {
   const lvm = new Lvm(machine.runner, config.volumeGroup);
   const xen = new Xen({ runner: machine.runner, files: world.files, bootId: self.bootId, ...XEN_DEFAULTS });
   const drbd = new Drbd(machine.runner, timers, log);
+  const configTexts = new ConfigTexts({ volumeGroup: config.volumeGroup, helper: HELPER_PROGRAM, pingTimeoutTenths: PING_TIMEOUT_TENTHS }, (volume) => sharedSecret(config, volume));
   const replicas = createReplicas({ drbd, lvm, images: new Images(machine.runner, config.imageDirectory), files: world.files });
   drbd.start();
   return startAgent({
@@ -111,7 +111,7 @@ async function start(config: AgentConfig, log: ProcessLog): Promise<Agent> {
     leaseKeysWith: (voter) => sealer.keysWith(voter),
     host: createHost(xen, lvm, machine.load),
     power: new Power(machine.runner, (other) => machine.powerOf(ledger.state().nodes.get(other))),
-    configText: (volume, state) => configText(config, volume, state),
+    configText: (volume, state) => configTexts.of(volume, volume.replicas.flatMap((id) => state.nodes.get(id) ?? [])),
   });
 }
 
@@ -124,27 +124,9 @@ function leaseKeysOf(state: CellState): ReadonlyMap<MemberId, string> {
   return knownKeys.keys;
 }
 
-/** What was built for a volume, and from which records. They never change in place, and a look at a volume asks for its text each time. */
-const builtConfigs = new WeakMap<VolumeRecord, { readonly nodes: readonly NodeRecord[]; readonly text: string }>();
-
-function configText(config: AgentConfig, volume: VolumeRecord, state: CellState): string {
-  const nodes = volume.replicas.flatMap((id) => {
-    const node = state.nodes.get(id);
-    return node === undefined ? [] : [node];
-  });
-  const built = builtConfigs.get(volume);
-  if (built !== undefined && built.nodes.length === nodes.length && built.nodes.every((node, at) => node === nodes[at])) return built.text;
-  const text = buildDrbdConfig({
-    volume, nodes, volumeGroup: config.volumeGroup, helper: HELPER_PROGRAM, pingTimeoutTenths: PING_TIMEOUT_TENTHS,
-    secret: sharedSecret(config, state, volume),
-  });
-  builtConfigs.set(volume, { nodes, text });
-  return text;
-}
-
 /** A secret for this volume and epoch: a replica that was retired cannot connect any more (SAFETY.md 2.2). */
-function sharedSecret(config: AgentConfig, state: CellState, volume: VolumeRecord): string {
-  const bytes = hkdfSync('sha256', Buffer.from(config.presharedKey, 'base64'), state.clusterUuid, `drbd ${volume.id} ${volume.epoch}`, 32);
+function sharedSecret(config: AgentConfig, volume: Pick<VolumeRecord, 'id' | 'epoch'>): string {
+  const bytes = hkdfSync('sha256', Buffer.from(config.presharedKey, 'base64'), config.clusterUuid, `drbd ${volume.id} ${volume.epoch}`, 32);
   return Buffer.from(bytes).toString('base64');
 }
 
