@@ -20,7 +20,7 @@ texts('are built once while nothing that they say changes, and anew for whatever
   const remembered = new ConfigTexts(settings, secretOf);
   const volume = aVolume({ replicas: [one.id, two.id] });
   remembered.of(volume, [one, two]);
-  remembered.of({ ...volume, ...{ version: 9, generation: 4 } }, [{ ...one, cordoned: true } as typeof one, two]);
+  remembered.of(aVolume({ ...volume, version: 9, generation: 4 }), [aNode({ ...one, cordoned: true }), two]);
   assert.equal(asked, [1], 'what it does not say does not count');
   const changes = [
     [{ ...volume, epoch: 2 }, [one, two]], [{ ...volume, minor: 7 }, [one, two]], [{ ...volume, port: 7009 }, [one, two]],
