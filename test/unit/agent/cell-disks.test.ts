@@ -5,36 +5,11 @@ import * as assert from 'uvu/assert';
 import type { InstanceId, NodeId, VolumeId } from '../../../shared/ids.ts';
 import type { VolumeRecord } from '../../../shared/model/volume.ts';
 import { unrest } from '../../support/cell-witness.ts';
-import { VirtualCell } from '../../support/virtual-cell.ts';
+import type { VirtualCell } from '../../support/virtual-cell.ts';
+import { ackedRecord, withInstance } from '../../support/virtual-instance.ts';
 
-interface Running {
-  readonly cell: VirtualCell;
-  readonly id: InstanceId;
-  readonly volume: VolumeId;
-  readonly holder: NodeId;
-  /** The node of the other replica. */
-  readonly other: NodeId;
-}
-
-/** Three nodes with one running instance on two replicas in sync. Rebuilds that only time begins are 15 minutes away. */
-async function withInstance(body: (running: Running) => Promise<void>): Promise<void> {
-  const cell = new VirtualCell({ nodes: 3, seed: 2 });
-  try {
-    await cell.ready();
-    const [id] = await cell.run();
-    if (id === undefined) throw new Error('no instance was made');
-    await cell.world.until('nothing is amiss', () => unrest(cell).length === 0, 90_000);
-    const [volume] = [...cell.state().volumes.values()];
-    const { holder } = cell.instance(id);
-    const other = volume?.replicas.find((node) => node !== holder);
-    if (volume === undefined || holder === null || other === undefined) throw new Error('it has no two replicas');
-    await body({ cell, id, volume: volume.id, holder, other });
-    assert.equal(cell.room.report().violations, []);
-    assert.is(cell.drbd.room?.splitBrains, 0);
-  } catch (error) {
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${cell.tail(80)}`, { cause: error });
-  }
-}
+/** Rebuilds that only time begins are 15 minutes away. */
+const THREE = { nodes: 3, seed: 2 } as const;
 
 function record(cell: VirtualCell, volume: VolumeId): VolumeRecord {
   const found = cell.state().volumes.get(volume);
@@ -68,14 +43,10 @@ async function detach(cell: VirtualCell, volume: VolumeId, node: NodeId): Promis
   assert.is(exitCode, 0, stderr);
 }
 
-function ackedRecord(cell: VirtualCell, id: InstanceId): number {
-  return cell.room.report().instances[id]?.lastAckedRecord ?? -1;
-}
-
 const disks = suite('a cell');
 
 disks('rebuilds a replica on a third node whose disk cannot be attached after a restart', async () => {
-  await withInstance(async ({ cell, id, volume, other }) => {
+  await withInstance(THREE, async ({ cell, id, volume, other }) => {
     returnWithoutDisk(cell, other);
     await wholeWithout(cell, volume, other, 120_000);
     assert.is(cell.instance(id).generation, 1, 'the instance ran on');
@@ -83,7 +54,7 @@ disks('rebuilds a replica on a third node whose disk cannot be attached after a 
 });
 
 disks('starts an instance on the other node when the disk of its own cannot be attached', async () => {
-  await withInstance(async ({ cell, id, volume, holder, other }) => {
+  await withInstance(THREE, async ({ cell, id, volume, holder, other }) => {
     await stop(cell, id);
     returnWithoutDisk(cell, holder);
     await cell.ready();
@@ -95,7 +66,7 @@ disks('starts an instance on the other node when the disk of its own cannot be a
 });
 
 disks('waits for the only replica in sync when its disk cannot be attached, and runs once it can', async () => {
-  await withInstance(async ({ cell, id, volume, holder, other }) => {
+  await withInstance(THREE, async ({ cell, id, volume, holder, other }) => {
     cell.room.powerOff(other);
     await cell.world.until('the in-sync set shrank', () => record(cell, volume).inSync.join() === holder, 20_000);
     await cell.world.advance(5_000);
@@ -117,7 +88,7 @@ disks('waits for the only replica in sync when its disk cannot be attached, and 
 });
 
 disks('lets a guest write on over the network when its disk is detached, and counts that replica out at once', async () => {
-  await withInstance(async ({ cell, id, volume, holder, other }) => {
+  await withInstance(THREE, async ({ cell, id, volume, holder, other }) => {
     await detach(cell, volume, holder);
     const tookMs = await cell.world.until('that replica is out of the in-sync set', () => record(cell, volume).inSync.join() === other, 2_000);
     assert.ok(tookMs < 1_000, `took ${tookMs} ms`);
@@ -133,7 +104,7 @@ disks('lets a guest write on over the network when its disk is detached, and cou
 });
 
 disks('lets a guest write on over the network when the node of its only replica in sync was away for a while', async () => {
-  await withInstance(async ({ cell, id, volume, holder, other }) => {
+  await withInstance(THREE, async ({ cell, id, volume, holder, other }) => {
     await detach(cell, volume, holder);
     await cell.world.until('that replica is out of the in-sync set', () => record(cell, volume).inSync.join() === other, 2_000);
     cell.room.reset(other);
@@ -148,7 +119,7 @@ disks('lets a guest write on over the network when the node of its only replica 
 });
 
 disks('makes a replica elsewhere when the disk of the chosen node cannot take it', async () => {
-  await withInstance(async ({ cell, volume, other }) => {
+  await withInstance(THREE, async ({ cell, volume, other }) => {
     const third = cell.nodeIds.find((node) => !record(cell, volume).replicas.includes(node));
     if (third === undefined) throw new Error('every node has a replica');
     returnWithoutDisk(cell, other);

@@ -2,52 +2,10 @@
 /** What random weather once found in whole cells, each as a story of its own. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { InstanceId, NodeId, VolumeId } from '../../../shared/ids.ts';
+import type { NodeId } from '../../../shared/ids.ts';
 import { electionBudgetMs, TIMING_PROFILES } from '../../../shared/model/timing.ts';
-import { unrest } from '../../support/cell-witness.ts';
 import { VirtualCell } from '../../support/virtual-cell.ts';
-import type { VirtualCellOptions } from '../../support/virtual-cell.ts';
-
-interface Running {
-  readonly cell: VirtualCell;
-  readonly id: InstanceId;
-  readonly volume: VolumeId;
-  readonly holder: NodeId;
-  /** The node of the other replica. */
-  readonly other: NodeId;
-}
-
-/** A cell with one running instance on two replicas in sync. */
-async function withInstance(options: VirtualCellOptions, body: (running: Running) => Promise<void>): Promise<void> {
-  const cell = new VirtualCell(options);
-  try {
-    await cell.ready();
-    const [id] = await cell.run();
-    if (id === undefined) throw new Error('no instance was made');
-    await calm(cell, 90_000);
-    const [volume] = [...cell.state().volumes.values()];
-    const { holder } = cell.instance(id);
-    const other = volume?.replicas.find((node) => node !== holder);
-    if (volume === undefined || holder === null || other === undefined) throw new Error('it has no two replicas');
-    await body({ cell, id, volume: volume.id, holder, other });
-    assert.equal(cell.room.report().violations, []);
-    assert.is(cell.drbd.room?.splitBrains, 0);
-  } catch (error) {
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${cell.tail(80)}`, { cause: error });
-  }
-}
-
-async function calm(cell: VirtualCell, limitMs: number): Promise<void> {
-  try {
-    await cell.world.until('nothing is amiss', () => unrest(cell).length === 0, limitMs);
-  } catch (error) {
-    throw new Error(`still amiss: ${unrest(cell).join('; ')}`, { cause: error });
-  }
-}
-
-function ackedRecord(cell: VirtualCell, id: InstanceId): number {
-  return cell.room.report().instances[id]?.lastAckedRecord ?? -1;
-}
+import { ackedRecord, calm, withInstance } from '../../support/virtual-instance.ts';
 
 const recoveries = suite('a cell');
 
