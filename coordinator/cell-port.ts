@@ -25,6 +25,8 @@ const BUSY_RETRY_MS_MAX = 2_000;
  * writes, and few enough for the event loop that answers leases.
  */
 export const IN_FLIGHT_MAX = 32;
+/** Requests that may wait here for those: more than the cell answers before their deadline. Others are refused at once. */
+export const WAITING_MAX = 1_024;
 const CONSOLE_TIMEOUT_MS = 5_000;
 /** What EC2 shows of a console, bytes. */
 const CONSOLE_BYTES_MAX = 64 * 1024;
@@ -42,6 +44,8 @@ export function createCellPort(options: CellPortOptions): CellPort {
   const { log, mesh, projection, world } = options;
   const turns = new Turns(IN_FLIGHT_MAX);
   const inTurn = async <Answer>(work: (remainingMs: number) => Promise<Answer>): Promise<Answer> => {
+    if (turns.waiting >= WAITING_MAX) throw new ClusterError('LeaderBusy', `${WAITING_MAX} requests wait for the cell already; nothing was asked of it`, { retryable: true });
+    // Those before this one end by their own deadlines, which are earlier: it never waits longer than its own.
     const deadlineAtMs = world.clock.nowMs() + DEADLINE_MS;
     return await turns.take(async () => {
       const remainingMs = deadlineAtMs - world.clock.nowMs();

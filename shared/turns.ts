@@ -6,11 +6,16 @@
 export class Turns {
   readonly #countMax: number;
   #count = 0;
-  /** At most one for each object of this node: whoever waits asks once. */
+  /** As many as whoever gives the turns lets in: see {@link waiting}. */
   readonly #waiting: (() => void)[] = [];
 
   constructor(countMax: number) {
     this.#countMax = countMax;
+  }
+
+  /** How many wait for their turn. Whoever cannot know that they are few looks before it lets another one in. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   /** Runs `work` when it is its turn. Rejects as `work` does. */

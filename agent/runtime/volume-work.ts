@@ -34,6 +34,7 @@ type Since = Map<VolumeId, number>;
 /** Works on the volumes of one node. */
 export class VolumeWork {
   readonly #ports: VolumeWorkPorts;
+  /** A task works on one volume at a time, so no more wait than there are volumes here. */
   readonly #creating = new Turns(CREATIONS_MAX);
   readonly #promotingSince: Since = new Map();
   readonly #forgottenSince: Since = new Map();

@@ -55,15 +55,6 @@ export function openProcessLog(clock: Clock, { who, path, bytesMax = LOG_BYTES_M
     });
   }
 
-  /** What is told in one turn of the event loop goes out in one write: a busy process tells a lot. */
-  function gather(stream: Writable): void {
-    if (stream.writableCorked > 0) return;
-    stream.cork();
-    setImmediate(() => stream.uncork());
-  }
-  // The last words are often why the process ends.
-  if (path === undefined) process.once('exit', () => output.uncork());
-
   return {
     write: (fact) => {
       if (output.writableLength > BACKLOG_BYTES_MAX) {
@@ -75,7 +66,6 @@ export function openProcessLog(clock: Clock, { who, path, bytesMax = LOG_BYTES_M
       dropped = 0;
       const line = `${encode({ at: clock.wallTime(), ...who, event, ...rest, ...lost })}\n`;
       sizeBytes += line.length;
-      gather(output);
       output.write(line);
       if (path !== undefined && !isRotating && sizeBytes > bytesMax) rotate(path);
     },

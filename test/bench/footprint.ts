@@ -4,9 +4,8 @@
  * Memory is RSS as /proc tells it, which counts pages of the program that all its processes share, so the private part stands
  * beside it. A keeper in C has a scribe (agent/keeper/native/scribe.c), half its size, which is not counted. Network is what a node's agent (TCP: the mesh) and keeper (UDP: the
  * lease; the leader's and voters' answers are the agent's) hand to the kernel, without the headers of IP, TCP and UDP.
- * Among the ten are a leader, four other voters and five subscribers. Memory is judged by the largest of the ten. Work and
- * bytes are judged by the largest of the nine that are idle: the tenth leads, hears two renewals a second of every node and
- * answers them, and stands beside them.
+ * Among the ten are a leader, four other voters and five subscribers. The largest of the ten is judged in every figure, and that
+ * is the leader, which hears two renewals a second of every node and answers them; the largest of the others stands beside it.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -105,7 +104,6 @@ function figures(nodes: readonly NodeCost[]): readonly Figure[] {
   // The one that hands most datagrams to the kernel is the one that answers renewals.
   const leader = worst((node) => node.sentDatagrams);
   const idle = (of: (node: NodeCost) => number): number => Math.max(...nodes.filter((node) => node.sentDatagrams !== leader).map(of));
-  const led = (of: (node: NodeCost) => number): number => nodes.filter((node) => node.sentDatagrams === leader).reduce((sum, node) => sum + of(node), 0);
   return [
     { what: 'agent RSS, largest', value: worst(({ agent }) => agent.residentBytes) / MEGABYTE, unit: 'MB', target: { atMost: 100 } },
     { what: 'agent RSS, middle', value: middle(({ agent }) => agent.residentBytes) / MEGABYTE, unit: 'MB', target: null },
@@ -113,12 +111,12 @@ function figures(nodes: readonly NodeCost[]): readonly Figure[] {
     { what: 'keeper RSS, largest', value: worst(({ keeper }) => keeper.residentBytes) / MEGABYTE, unit: 'MB', target: { atMost: 45 } },
     { what: 'keeper private memory, largest', value: worst(({ keeper }) => keeper.privateBytes) / MEGABYTE, unit: 'MB', target: null },
     { what: 'agent and keeper, share of a core, mean', value: mean(percent), unit: '%', target: null },
-    { what: 'agent and keeper, share of a core, largest but the leader', value: idle(percent), unit: '%', target: { atMost: 2 } },
-    { what: 'agent and keeper, share of a core, leader', value: led(percent), unit: '%', target: null },
+    { what: 'agent and keeper, share of a core, largest', value: worst(percent), unit: '%', target: { atMost: 2 } },
+    { what: 'agent and keeper, share of a core, largest but the leader', value: idle(percent), unit: '%', target: null },
     { what: 'keeper, share of a core, mean', value: mean((node) => node.keeperPercent), unit: '%', target: null },
     { what: 'sent by a node, mean', value: mean((node) => node.sentBytes) / 1000, unit: 'kB/s', target: null },
-    { what: 'sent by a node, largest but the leader', value: idle((node) => node.sentBytes) / 1000, unit: 'kB/s', target: { atMost: 2 } },
-    { what: 'sent by a node, leader', value: led((node) => node.sentBytes) / 1000, unit: 'kB/s', target: null },
+    { what: 'sent by a node, largest', value: worst((node) => node.sentBytes) / 1000, unit: 'kB/s', target: { atMost: 2 } },
+    { what: 'sent by a node, largest but the leader', value: idle((node) => node.sentBytes) / 1000, unit: 'kB/s', target: null },
     { what: 'writes and datagrams of a node, mean', value: mean((node) => node.sentPieces), unit: '/s', target: null },
     { what: 'writes and datagrams of a node, largest', value: worst((node) => node.sentPieces), unit: '/s', target: null },
   ];

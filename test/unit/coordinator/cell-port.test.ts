@@ -1,7 +1,7 @@
 /** Is a request of a user made exactly once, whatever becomes of the leader? */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createCellPort, IN_FLIGHT_MAX } from '../../../coordinator/cell-port.ts';
+import { createCellPort, IN_FLIGHT_MAX, WAITING_MAX } from '../../../coordinator/cell-port.ts';
 import type { CellPortOptions } from '../../../coordinator/cell-port.ts';
 import { ClusterError } from '../../../shared/errors.ts';
 import { parseMemberId, parseReservationId } from '../../../shared/ids.ts';
@@ -203,6 +203,20 @@ port('says that nothing was asked when a turn does not come in time', async () =
   const error = await late;
   assert.is(error instanceof ClusterError && error.code, 'LeaderBusy');
   assert.is((await Promise.all(held)).length, IN_FLIGHT_MAX);
+});
+
+port('refuses at once when too many wait already, and lets in again when they are gone', async () => {
+  const bench = new Bench();
+  bench.answering(LEADER, () => new Promise(() => undefined));
+  const held = Array.from({ length: IN_FLIGHT_MAX + WAITING_MAX }, () => bench.port.runInstances(INTENT).catch(() => null));
+  const beganMs = bench.world.clock.nowMs();
+  const error: unknown = await bench.port.runInstances(INTENT).then(() => null, (thrown: unknown) => thrown);
+  assert.is(error instanceof ClusterError && error.code, 'LeaderBusy');
+  assert.is(bench.world.clock.nowMs(), beganMs, 'nobody had to wait for the refusal');
+  await bench.world.advance(30_000);
+  assert.is((await Promise.all(held)).length, IN_FLIGHT_MAX + WAITING_MAX);
+  bench.answering(LEADER, () => Promise.resolve(CREATED));
+  assert.equal(await bench.finish(bench.port.runInstances(INTENT)), CREATED);
 });
 
 port('asks a busy leader more and more rarely', async () => {
