@@ -11,6 +11,7 @@ import { Turns } from '../../shared/turns.ts';
 import { isForgotten, nextVolumeStep } from '../machines/volume-steps.ts';
 import type { VolumeStep } from '../machines/volume-steps.ts';
 import { ALARM_REPEAT_MS } from './alarms.ts';
+import { Builds } from './builds.ts';
 import type { Verdict } from './tasks.ts';
 import { ageOf, noteStep, permitFrom, READ_TIMEOUT_MS, report, WAIT_MS } from './work.ts';
 import type { WorkPorts } from './work.ts';
@@ -26,6 +27,8 @@ export interface VolumeWorkPorts extends WorkPorts {
   readonly peerAgrees: (peer: NodeId, volume: VolumeId) => Promise<boolean>;
   /** Asks the other end whether it counts blocks as out of sync on a connection that copies nothing; false when it does not answer. */
   readonly peerMisses: (peer: NodeId, volume: VolumeId) => Promise<boolean>;
+  /** Asks for a look at a volume. */
+  readonly touch: (volume: VolumeId) => void;
 }
 
 /** Memory of one thing under way: when it began, ms. */
@@ -36,6 +39,7 @@ export class VolumeWork {
   readonly #ports: VolumeWorkPorts;
   /** A task works on one volume at a time, so no more wait than there are volumes here. */
   readonly #creating = new Turns(CREATIONS_MAX);
+  readonly #builds: Builds;
   readonly #promotingSince: Since = new Map();
   readonly #forgottenSince: Since = new Map();
   readonly #withoutDiskSince: Since = new Map();
@@ -45,6 +49,7 @@ export class VolumeWork {
 
   constructor(ports: VolumeWorkPorts) {
     this.#ports = ports;
+    this.#builds = new Builds(ports.world.clock, ports.touch);
   }
 
   /** What the last look at a volume waited for, or failed with: told to whoever waits for its instance. */
@@ -59,6 +64,11 @@ export class VolumeWork {
     const volume = state.volumes.get(id);
     if (volume === undefined) {
       this.#heldUp.delete(id);
+      this.#builds.finish(id);
+      return 'later';
+    }
+    if (!this.#mayGoOn(state, volume)) {
+      this.#heldUp.set(id, 'other new volumes are made on this node first');
       return 'later';
     }
     const { self, world } = this.#ports;
@@ -80,6 +90,20 @@ export class VolumeWork {
       this.#heldUp.set(id, describeError(error));
       throw error;
     }
+  }
+
+  /** Whether it is not this volume that has to wait until others are built. */
+  #mayGoOn(state: CellState, volume: VolumeRecord): boolean {
+    const { id } = volume;
+    const { node } = this.#ports.self;
+    const { replicas, resources } = this.#ports.sight.observed();
+    const isWanted = volume.replicas.includes(node) && !volume.deleting && !volume.tainted.includes(node);
+    const isFilled = volume.formatted || volume.holder !== node || !this.#isStartingHere(state, volume);
+    if (!isWanted || (resources.has(id) && isFilled)) {
+      this.#builds.finish(id);
+      return true;
+    }
+    return replicas.get(id)?.formed === true || this.#builds.mayBuild(id);
   }
 
   #stepFor(state: CellState, volume: VolumeRecord): VolumeStep {
