@@ -18,6 +18,8 @@ import type { HolderEffect, HolderEvent, HolderState } from '../machines/lease-h
 /** What a keeper is made of. */
 export interface KeeperPorts {
   readonly world: World;
+  /** Wall clock in ms, for the moments at which renewals are sent only (lease-holder.ts). */
+  readonly wallMs: () => number;
   readonly node: NodeId;
   readonly bootId: BootId;
   readonly machine: Pick<Machine, 'resetNow'>;
@@ -187,7 +189,7 @@ export class Keeper {
     if (wakesAtMs === null || this.#isEnding) return;
     const { clock, timers, chance } = this.#ports.world;
     this.#timer = timers.after(Math.max(0, wakesAtMs - clock.nowMs()), () => {
-      this.#feed({ kind: 'timer', draw: Math.floor(chance.next() * 0x1_0000_0000) });
+      this.#feed({ kind: 'timer', draw: Math.floor(chance.next() * 0x1_0000_0000), wallOffsetMs: this.#ports.wallMs() - clock.nowMs() });
     });
   }
 }

@@ -3,11 +3,14 @@
  *
  *     renewal arrives --> remembered (a hint on every voter)
  *         on the leader: judged --refuse--> answered at once
- *                               --grant--> waiting --round begins--> in flight --round confirmed, judged again--> granted
+ *                               --grant--> waiting --gathered, round begins--> in flight --round confirmed, judged again--> granted
  *
  * What must hold (SAFETY.md 4.2): a renewal is granted only after a quorum round of the leader's own term that *began
  * after the renewal arrived* was answered. So nobody else led when it arrived, and a leader that was replaced without
  * knowing it grants nothing. One round is in flight at a time; what arrives meanwhile waits for the next one.
+ *
+ * A round costs a message to every voter and back, so none begins before those renewals are there that come together with
+ * the first (lease-holder.ts): waiting before the round is always safe, since the round still begins after each arrived.
  */
 import type { BootId, NodeId } from '../../shared/ids.ts';
 import type { Step } from '../../shared/machine.ts';
@@ -29,6 +32,8 @@ export interface GrantRules {
   readonly halted: ReadonlySet<BootId>;
   /** Least time between the beginnings of two rounds, ms: a round costs a message to every voter. */
   readonly roundSpacingMs: number;
+  /** How long the first renewal that waits lets others come, before its round begins, ms. */
+  readonly gatherMs: number;
   /** A renewal that waits longer than this is worth nothing to its sender (P). */
   readonly petWindowMs: number;
 }
@@ -48,6 +53,8 @@ export interface GrantorState {
   readonly term: number | null;
   readonly heard: Table<NodeId, HeardNode>;
   readonly waiting: Table<NodeId, Waiting>;
+  /** When the first of those that wait arrived; without meaning while none does. */
+  readonly waitingSinceMs: number;
   /** The round under way: its number and the renewals that arrived before it began. */
   readonly round: { readonly number: number; readonly renewals: readonly Waiting[] } | null;
   readonly rounds: number;
@@ -73,7 +80,7 @@ export type GrantorEffect =
   | { readonly kind: 'reportTwoBoots'; readonly node: NodeId; readonly bootIds: readonly BootId[] };
 
 export function startGrantor(): GrantorState {
-  return { term: null, heard: Table.empty(), waiting: Table.empty(), round: null, rounds: 0, roundBeganAtMs: -Infinity };
+  return { term: null, heard: Table.empty(), waiting: Table.empty(), waitingSinceMs: -Infinity, round: null, rounds: 0, roundBeganAtMs: -Infinity };
 }
 
 /** What the rules say of a renewal now. `isDisputed`: two boots use the node's name. */
@@ -105,7 +112,7 @@ const PROFILES = Object.values(TIMING_PROFILES);
 /** When the next `timer` event is due; null when none is. */
 export function grantorWakesAtMs(state: GrantorState, rules: GrantRules): number | null {
   if (state.term === null || state.round !== null || state.waiting.size === 0) return null;
-  return state.roundBeganAtMs + rules.roundSpacingMs;
+  return Math.max(state.roundBeganAtMs + rules.roundSpacingMs, state.waitingSinceMs + rules.gatherMs);
 }
 
 /** One step. A grant leaves only after a quorum round that began after its renewal arrived (SAFETY.md 4.2). */
@@ -148,8 +155,9 @@ function enqueue(state: GrantorState, one: Waiting, term: number, rules: GrantRu
   const effects: GrantorEffect[] = [];
   if (isCurrent) effects.push({ kind: 'renewalHeard', node: renewal.node, bootId: renewal.bootId, counted: verdict.kind === 'grant' });
   if (verdict.kind === 'refuse') effects.push(answer(renewal, address, term, verdict.reason, rules));
-  const waiting = verdict.kind === 'grant' ? state.waiting.set(renewal.node, one) : state.waiting;
-  return { state: { ...state, waiting }, effects };
+  if (verdict.kind !== 'grant') return { state, effects };
+  const waitingSinceMs = state.waiting.size === 0 ? one.arrivedAtMs : Math.min(state.waitingSinceMs, one.arrivedAtMs);
+  return { state: { ...state, waiting: state.waiting.set(renewal.node, one), waitingSinceMs }, effects };
 }
 
 function beginRound(state: GrantorState, atMs: number, rules: GrantRules): Step<GrantorState, GrantorEffect> {

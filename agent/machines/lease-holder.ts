@@ -12,6 +12,11 @@
  *
  * Renewals go to the leader that answered last; to all voters, and twice as often, while answers stay away. Followers
  * need not hear a renewal that the leader answers: they could use it as a hint only, and it would cost the cell bytes.
+ *
+ * While the leader answers, renewals are sent when the *wall* clock shows a multiple of H, so that those of a cell come
+ * together and one quorum round serves them all. Nothing else is decided by that clock: whatever it shows, the next
+ * renewal is sent 0.25 H to 1.25 H after the last one, and exactly H while it goes as the monotonic clock does. One that
+ * is stepped, or wrong, costs the leader a round.
  */
 import type { MemberId } from '../../shared/ids.ts';
 import type { Step } from '../../shared/machine.ts';
@@ -52,7 +57,8 @@ type LivingState = Exclude<HolderState, { readonly phase: 'expired' }>;
 
 /** `atMs` is the clock as read when the event is *handled*: a process that was paused must see how late it is. */
 export type HolderEvent = { readonly atMs: number } & (
-  | { readonly kind: 'timer'; readonly draw: number }
+  /** `wallOffsetMs`: the wall clock minus the monotonic one. */
+  | { readonly kind: 'timer'; readonly draw: number; readonly wallOffsetMs: number }
   | { readonly kind: 'granted'; readonly nonce: string; readonly leader: MemberId }
   | { readonly kind: 'refused'; readonly nonce: string; readonly leader: MemberId; readonly reason: LeaseRefusal }
   | { readonly kind: 'dogArmed' }
@@ -71,6 +77,8 @@ export type HolderEffect =
   /** An armed keeper keeps its figures: whoever wants others must start it, hence the node, anew. */
   | { readonly kind: 'reportProfileKept'; readonly wanted: TimingProfile['name'] };
 
+/** How soon after a renewal the next one may be sent, as a share of H. It is H later at most than that. */
+const SOONEST_RENEWAL = 0.25;
 /** How often the watchdog is petted, as a share of its timeout. */
 const PETS_PER_TIMEOUT = 4;
 /** Renewals remembered at most; at the fastest pace fewer than this fit into P. */
@@ -111,7 +119,7 @@ export function stepHolder(before: HolderState, event: HolderEvent): Step<Holder
   if (lapsed !== null) return lapsed;
   switch (event.kind) {
     case 'timer':
-      return onTimer(before, event.atMs, event.draw);
+      return onTimer(before, event);
     case 'granted':
       return onGranted(before, event.atMs, event.nonce, event.leader);
     case 'refused':
@@ -144,7 +152,8 @@ function expire(state: HolderState, reason: string): Step<HolderState, HolderEff
   return { state: { ...common(state), phase: 'expired' }, effects: [{ kind: 'resetNode', reason }, { kind: 'tellAgent' }] };
 }
 
-function onTimer(before: HolderState, atMs: number, draw: number): Step<HolderState, HolderEffect> {
+function onTimer(before: HolderState, event: Extract<HolderEvent, { kind: 'timer' }>): Step<HolderState, HolderEffect> {
+  const { atMs, draw, wallOffsetMs } = event;
   const effects: HolderEffect[] = [];
   let state = before;
   if (state.phase === 'armed' && atMs >= nextPetAtMs(state)) {
@@ -160,9 +169,20 @@ function onTimer(before: HolderState, atMs: number, draw: number): Step<HolderSt
     const leader = isAnswered && state.leader !== null && state.voters.includes(state.leader) ? state.leader : null;
     effects.push({ kind: 'sendRenewal', nonce, to: leader === null ? state.voters : [leader] });
     const sent = [...state.sent.filter((one) => atMs - one.sentAtMs < petWindowMs), { nonce, sentAtMs: atMs }].slice(-SENT_MAX);
-    state = { ...state, sequence, sent, nextRenewalAtMs: atMs + (leader === null ? renewIntervalMs / 2 : renewIntervalMs) };
+    const nextRenewalAtMs = leader === null ? atMs + renewIntervalMs / 2 : turnAfter(atMs, wallOffsetMs, renewIntervalMs);
+    state = { ...state, sequence, sent, nextRenewalAtMs };
   }
   return { state, effects };
+}
+
+/** When the wall clock next shows a multiple of the interval, but not too soon. By the monotonic clock. */
+function turnAfter(atMs: number, wallOffsetMs: number, intervalMs: number): number {
+  const soonestMs = atMs + SOONEST_RENEWAL * intervalMs;
+  const rest = (soonestMs + wallOffsetMs) % intervalMs;
+  const pastMs = rest < 0 ? rest + intervalMs : rest;
+  // A wall clock that shows no time at all.
+  if (!(pastMs >= 0)) return atMs + intervalMs;
+  return pastMs === 0 ? soonestMs : soonestMs + (intervalMs - pastMs);
 }
 
 function onGranted(before: LivingState, atMs: number, nonce: string, leader: MemberId): Step<HolderState, HolderEffect> {

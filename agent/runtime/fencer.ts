@@ -6,7 +6,7 @@
  */
 import { unreachable } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
-import { TIMING_PROFILES } from '../../shared/model/timing.ts';
+import { GATHER_MS, roundSpacingMs, TIMING_PROFILES } from '../../shared/model/timing.ts';
 import { decodeLease, encodeGrant, LEASE_MAGIC } from '../../shared/wire/lease.ts';
 import { grantorWakesAtMs, startGrantor, stepGrantor } from '../machines/lease-grantor.ts';
 import type { GrantorEffect, GrantorEvent, GrantRules } from '../machines/lease-grantor.ts';
@@ -32,9 +32,8 @@ export function startFencer(ports: FencerPorts): Fencer {
     return {
       cell,
       halted: watches?.halted() ?? NOBODY,
-      // A round is a heartbeat to every voter: a little more often, so that rounds take the heartbeats' place. The last of a
-      // row of renewals is answered so much later, well before its sender would turn to all voters (lease-holder.ts).
-      roundSpacingMs: 0.75 * profile.heartbeatMs,
+      roundSpacingMs: roundSpacingMs(profile),
+      gatherMs: GATHER_MS,
       petWindowMs: profile.petWindowMs,
     };
   };

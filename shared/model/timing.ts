@@ -11,6 +11,9 @@
  * confirmed while there is no leader, so an election and one more after a split vote must fit into the pet window
  * ({@link electionBudgetMs}), or the death of a leader resets every node of the cell. And but for the heartbeats of
  * `standard`, which are rarer here: they are most of what an idle leader does. Safety depends on neither.
+ *
+ * The heartbeats of `standard` are a little rarer than its renewals, so that the rounds that confirm those take their place: they come only
+ * where a round stays away. Its elections begin after the second heartbeat that does not come, never after one that was lost.
  */
 export interface TimingProfile {
   readonly name: 'fast' | 'standard' | 'soft';
@@ -48,7 +51,7 @@ export const TIMING_PROFILES: Readonly<Record<TimingProfile['name'], TimingProfi
   },
   standard: {
     name: 'standard', renewIntervalMs: 500, suspectAfterMs: 2_000, probeTimeoutMs: 500, petWindowMs: 3_000, watchdogMs: 4_000,
-    watchdogLatencyMs: 1_000, marginMs: 600, fenceWaitMs: 9_000, heartbeatMs: 400, electionMinMs: 1_000, electionMaxMs: 1_500, commandMarginMs: 2_000,
+    watchdogLatencyMs: 1_000, marginMs: 600, fenceWaitMs: 9_000, heartbeatMs: 550, electionMinMs: 1_150, electionMaxMs: 1_550, commandMarginMs: 2_000,
   },
   soft: {
     name: 'soft', renewIntervalMs: 1_000, suspectAfterMs: 4_000, probeTimeoutMs: 1_000, petWindowMs: 6_000, watchdogMs: 10_000,
@@ -71,7 +74,29 @@ export function electionBudgetMs(profile: TimingProfile): number {
   return profile.electionMaxMs + profile.electionMinMs / 4 + (profile.electionMaxMs - profile.electionMinMs) / 2;
 }
 
-/** How long renewals may stay unconfirmed before nodes reset themselves, ms, counted from the death of the leader. */
+/**
+ * How long the leader gathers renewals for one round, from the first on, ms: more than the wall clocks of nodes with NTP
+ * and the wakings of their keepers lie apart, and nothing beside P.
+ */
+export const GATHER_MS = 20;
+
+/**
+ * The least time between two rounds that confirm leases, ms. Renewals that come together need one in H; those of nodes whose wall
+ * clocks disagree two, and wait so long at most, well before their senders would turn to all voters.
+ */
+export function roundSpacingMs(profile: TimingProfile): number {
+  return profile.renewIntervalMs / 2;
+}
+
+/** The longest time between two renewals that are answered, ms: after a step of the wall clock, or the first one that a new leader answers. */
+export function renewalGapMs(profile: TimingProfile): number {
+  return 1.25 * profile.renewIntervalMs;
+}
+
+/**
+ * How long renewals may stay unconfirmed before nodes reset themselves, ms, counted from the death of the leader: the worst is one that
+ * dies before it confirms a renewal that came as late as it may, and waited for its round.
+ */
 export function renewalOutageMs(profile: TimingProfile): number {
-  return profile.petWindowMs - profile.renewIntervalMs - profile.heartbeatMs;
+  return profile.petWindowMs - renewalGapMs(profile) - Math.max(roundSpacingMs(profile), GATHER_MS);
 }

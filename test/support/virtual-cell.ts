@@ -322,7 +322,7 @@ export class VirtualCell {
     running.keeperWorld = world;
     const disk = this.#disk(node);
     running.keeper = new Keeper({
-      world, node, bootId: parseBootId(running.bootId), clusterUuid: CLUSTER,
+      world, wallMs: () => Date.parse(world.clock.wallTime()), node, bootId: parseBootId(running.bootId), clusterUuid: CLUSTER,
       machine: { resetNow: () => this.room.resetNow(node, running.bootId) },
       watchdog: {
         arm: (timeoutMs) => Promise.resolve(this.room.armWatchdog(node, running.bootId, timeoutMs)),

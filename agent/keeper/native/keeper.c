@@ -149,7 +149,7 @@ void keeper_work(void) {
   struct dog_answer answer;
   while (machine->next_answer(now_ms(), &answer)) feed_dog_answer(&answer);
   if (now_ms() < holder_wakes_at_ms(&holder)) return;
-  struct holder_event event = { .kind = TIMER };
+  struct holder_event event = { .kind = TIMER, .wall_offset_ms = wall_offset_ms() };
   /* Without chance the nonce is still one that no other renewal of this boot has: the clock is in it. */
   if (getrandom(&event.draw, sizeof event.draw, GRND_NONBLOCK) != sizeof event.draw) event.draw = 0;
   feed(&event);

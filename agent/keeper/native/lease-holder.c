@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* How soon after a renewal the next one may be sent, as a share of H. It is H later at most than that. */
+static const double SOONEST_RENEWAL = 0.25;
 /* How often the watchdog is petted, as a share of its timeout. */
 static const int PETS_PER_TIMEOUT = 4;
 
@@ -108,27 +110,39 @@ static void remember_sent(struct holder *holder, const uint8_t nonce[NONCE_BYTES
   holder->sent_count = kept + 1;
 }
 
-static void renew(struct holder *holder, double at_ms, uint32_t draw, struct effects *effects) {
+/* When the wall clock next shows a multiple of the interval, but not too soon. By the monotonic clock. */
+static double turn_after(double at_ms, double wall_offset_ms, double interval_ms) {
+  double soonest_ms = at_ms + SOONEST_RENEWAL * interval_ms;
+  double rest = fmod(soonest_ms + wall_offset_ms, interval_ms);
+  double past_ms = rest < 0 ? rest + interval_ms : rest;
+  /* A wall clock that shows no time at all. */
+  if (!(past_ms >= 0)) return at_ms + interval_ms;
+  return past_ms == 0 ? soonest_ms : soonest_ms + (interval_ms - past_ms);
+}
+
+static void renew(struct holder *holder, const struct holder_event *timer, struct effects *effects) {
+  double at_ms = timer->at_ms;
   int interval_ms = holder->profile->renew_interval_ms;
   /* Strictly growing, also when two renewals fall into one microsecond or a clock is coarse. */
   double by_clock = floor(at_ms * 1000);
   holder->sequence = holder->sequence + 1 > by_clock ? holder->sequence + 1 : by_clock;
   struct holder_effect *send = add_effect(effects, SEND_RENEWAL);
-  make_nonce(send->nonce, holder->sequence, draw);
+  make_nonce(send->nonce, holder->sequence, timer->draw);
   bool is_answered = at_ms - holder->answered_sent_at_ms <= 1.5 * interval_ms;
   bool to_leader = is_answered && holder->leader.name[0] != '\0' && is_voter(holder, &holder->leader);
   if (to_leader) send->to = (struct members){ .count = 1, .list = { holder->leader } };
   else send->to = holder->voters;
   remember_sent(holder, send->nonce, at_ms);
-  holder->next_renewal_at_ms = at_ms + (to_leader ? interval_ms : interval_ms / 2.0);
+  holder->next_renewal_at_ms = to_leader ? turn_after(at_ms, timer->wall_offset_ms, interval_ms) : at_ms + interval_ms / 2.0;
 }
 
-static void on_timer(struct holder *holder, double at_ms, uint32_t draw, struct effects *effects) {
+static void on_timer(struct holder *holder, const struct holder_event *timer, struct effects *effects) {
+  double at_ms = timer->at_ms;
   if (holder->phase == ARMED && at_ms >= next_pet_at_ms(holder)) {
     add_effect(effects, PET)->until_ms = holder_valid_until_ms(holder);
     holder->petted_at_ms = at_ms;
   }
-  if (at_ms >= holder->next_renewal_at_ms && holder->voters.count > 0) renew(holder, at_ms, draw, effects);
+  if (at_ms >= holder->next_renewal_at_ms && holder->voters.count > 0) renew(holder, timer, effects);
 }
 
 static void on_granted(struct holder *holder, double at_ms, double sent_at_ms, struct effects *effects) {
@@ -201,7 +215,7 @@ void holder_step(struct holder *holder, const struct holder_event *event, struct
   effects->count = 0;
   if (holder->phase == EXPIRED || lapse(holder, event->at_ms, effects)) return;
   switch (event->kind) {
-    case TIMER: on_timer(holder, event->at_ms, event->draw, effects); return;
+    case TIMER: on_timer(holder, event, effects); return;
     case ANSWERED: on_answered(holder, event, effects); return;
     case DOG_ARMED: on_dog_armed(holder, event->at_ms, effects); return;
     case DOG_REFUSED: if (holder->phase == ARMING) holder->phase = UNARMED; return;

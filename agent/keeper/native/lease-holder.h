@@ -65,7 +65,8 @@ enum event_kind { TIMER, ANSWERED, DOG_ARMED, DOG_REFUSED, CELL_CHANGED };
 struct holder_event {
   enum event_kind kind;
   double at_ms;
-  uint32_t draw;                 /* TIMER */
+  uint32_t draw;                 /* TIMER; and the wall clock minus the monotonic one */
+  double wall_offset_ms;
   uint8_t nonce[NONCE_BYTES];    /* ANSWERED */
   enum status status;
   struct member leader;

@@ -36,5 +36,7 @@ extern const struct machine ROOM_MACHINE, DEVICE_MACHINE;
 __attribute__((noreturn, format(printf, 1, 2))) void refuse_to_start(const char *format, ...);
 /* CLOCK_MONOTONIC in microseconds, as milliseconds: the same figure as the agent's (shared/process/process-world.ts). */
 double now_ms(void);
+/* CLOCK_REALTIME minus CLOCK_MONOTONIC: for the moments at which renewals are sent only (lease-holder.h). */
+double wall_offset_ms(void);
 
 #endif

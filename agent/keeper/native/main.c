@@ -38,11 +38,15 @@ void refuse_to_start(const char *format, ...) {
   exit(1);
 }
 
-double now_ms(void) {
+static double clock_ms(clockid_t clock) {
   struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return (double)((int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000) / 1000;
 }
+
+double now_ms(void) { return clock_ms(CLOCK_MONOTONIC); }
+
+double wall_offset_ms(void) { return clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_MONOTONIC); }
 
 static void read_config(int count, char **words) {
   static char bytes[JSON_BYTES_MAX], said[4096];

@@ -10,7 +10,7 @@ import type { MemberId, VoterId } from '../../ids.ts';
 import type { ApplyResult, EntryData } from '../commands.ts';
 import type { Proposed } from '../replicated-log.ts';
 import { Raft } from '../raft/raft.ts';
-import type { RaftStatus } from '../raft/status.ts';
+import type { PeerStatus, RaftStatus } from '../raft/status.ts';
 import type { ConfChange, HardState, Message, Ready } from '../raft/types.ts';
 import { EMPTY_STORE } from '../raft/options.ts';
 import { RAFT_VERSION } from '../raft/types.ts';
@@ -22,8 +22,11 @@ import { SnapshotReceiver, splitSnapshot } from './snapshot-chunks.ts';
 import { TickClock } from './tick-clock.ts';
 
 const SNAPSHOT_EVERY = 2_000;
-/** About how long a tick is, ms: finer than heartbeats, so that two members rarely campaign in the same one. */
-const TICK_MS = 50;
+/**
+ * About how long a tick is, ms. Finer than elections, so that two members rarely campaign in the same one; and than what heartbeats are
+ * rarer than the rounds that take their place (shared/model/timing.ts), since one comes up to a tick early. Ticks are counted, so they cost nothing.
+ */
+const TICK_MS = 10;
 
 interface ProposalWaiter {
   readonly term: number;
@@ -86,6 +89,11 @@ export class Voter {
 
   status(): RaftStatus {
     return this.#raft.status();
+  }
+
+  /** How far the others are. Empty unless this member leads. */
+  peers(): readonly PeerStatus[] {
+    return this.#raft.peers();
   }
 
   /** Whether the configuration that this member knows names it. */

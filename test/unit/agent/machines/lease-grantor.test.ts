@@ -1,7 +1,7 @@
 /** Are leases granted by the leader alone, and only after a round that began when the renewal was there? */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startGrantor, stepGrantor } from '../../../../agent/machines/lease-grantor.ts';
+import { grantorWakesAtMs, startGrantor, stepGrantor } from '../../../../agent/machines/lease-grantor.ts';
 import type { GrantorEffect, GrantorEvent, GrantorState, GrantRules } from '../../../../agent/machines/lease-grantor.ts';
 import { parseBootId, parseCellId, parseNodeId } from '../../../../shared/ids.ts';
 import type { BootId } from '../../../../shared/ids.ts';
@@ -26,7 +26,7 @@ const record: NodeRecord = {
 
 function rulesFor(change: Partial<NodeRecord> = {}, halted: readonly BootId[] = []): GrantRules {
   const empty = emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS);
-  return { cell: { ...empty, nodes: empty.nodes.set(node, { ...record, ...change }) }, halted: new Set(halted), roundSpacingMs: 250, petWindowMs: standard.petWindowMs };
+  return { cell: { ...empty, nodes: empty.nodes.set(node, { ...record, ...change }) }, halted: new Set(halted), roundSpacingMs: 250, gatherMs: 0, petWindowMs: standard.petWindowMs };
 }
 
 const renewal = (atMs: number, change: Partial<Renewal> = {}): Renewal => ({
@@ -114,6 +114,34 @@ grantor('spaces its rounds', () => {
   assert.equal(rounds(it.arrive(1_100)), []);
   assert.equal(rounds(it.feed({ kind: 'timer', atMs: 1_249 })), []);
   assert.equal(rounds(it.feed({ kind: 'timer', atMs: 1_250 })), [2]);
+});
+
+grantor('lets renewals that come together wait for each other, and for no longer', () => {
+  const it = new Granting();
+  const second = { ...record, id: parseNodeId('node-2'), bootId: bootOf('d') };
+  it.rules = { ...it.rules, gatherMs: 20, cell: { ...it.rules.cell, nodes: it.rules.cell.nodes.set(second.id, second) } };
+  it.lead(0);
+  assert.equal(rounds(it.arrive(1_000)), []);
+  assert.is(grantorWakesAtMs(it.state, it.rules), 1_020);
+  assert.equal(rounds(it.arrive(1_015, { node: second.id, bootId: second.bootId })), []);
+  assert.equal(rounds(it.feed({ kind: 'timer', atMs: 1_019 })), []);
+  assert.equal(rounds(it.feed({ kind: 'timer', atMs: 1_020 })), [1]);
+  assert.equal(answers(it.end(1_025, 1)).map(([status]) => status), ['granted', 'granted']);
+  assert.is(grantorWakesAtMs(it.state, it.rules), null);
+  it.arrive(1_500);
+  assert.is(grantorWakesAtMs(it.state, it.rules), 1_520, 'and anew for the next ones');
+  it.arrive(1_520, { node: second.id, bootId: second.bootId });
+  assert.is(it.state.round?.number, 2);
+  it.arrive(1_530);
+  it.end(1_600, 2);
+  assert.is(grantorWakesAtMs(it.state, it.rules), 1_770, 'spaced all the same');
+});
+
+grantor('that comes to lead gathers nothing more for those that wait already', () => {
+  const it = new Granting();
+  it.rules = { ...it.rules, gatherMs: 20 };
+  it.arrive(1_000);
+  assert.equal(rounds(it.lead(1_200)), [1]);
 });
 
 const REFUSED: readonly (readonly [string, Partial<NodeRecord>, Partial<Renewal>, string])[] = [

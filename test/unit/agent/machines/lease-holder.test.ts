@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { holderWakesAtMs, leaseOf, startHolder, stepHolder } from '../../../../agent/machines/lease-holder.ts';
 import type { HolderEffect, HolderEvent, HolderState } from '../../../../agent/machines/lease-holder.ts';
 import { parseNodeId } from '../../../../shared/ids.ts';
-import { TIMING_PROFILES } from '../../../../shared/model/timing.ts';
+import { renewalGapMs, TIMING_PROFILES } from '../../../../shared/model/timing.ts';
 
 const { standard, fast, soft } = TIMING_PROFILES;
 const [a, b, c] = ['node-1', 'node-2', 'node-3'].map(parseNodeId) as [ReturnType<typeof parseNodeId>, ReturnType<typeof parseNodeId>, ReturnType<typeof parseNodeId>];
@@ -28,8 +28,8 @@ class Held {
     return this;
   }
 
-  timer(atMs: number): this {
-    return this.feed({ kind: 'timer', atMs, draw: 7 });
+  timer(atMs: number, wallOffsetMs = 0): this {
+    return this.feed({ kind: 'timer', atMs, draw: 7, wallOffsetMs });
   }
 
   /** The leader answers what was sent last. */
@@ -139,15 +139,53 @@ holder('asks the leader that answers, and everybody at twice the pace when nobod
   held.grantLast(T0 + 10).feed({ kind: 'dogArmed', atMs: T0 + 11 });
   held.timer(holderWakesAtMs(held.state) ?? 0);
   while (held.sent.length < 6) held.timer(holderWakesAtMs(held.state) ?? 0);
-  assert.equal(held.sent.map(({ atMs, to }) => [atMs - T0, to.length]), [[0, 3], [250, 1], [750, 1], [1_250, 3], [1_500, 3], [1_750, 3]]);
-  held.grantLast(T0 + 1_760);
+  assert.equal(held.sent.map(({ atMs, to }) => [atMs - T0, to.length]), [[0, 3], [250, 1], [500, 1], [1_000, 3], [1_250, 3], [1_500, 3]]);
+  held.grantLast(T0 + 1_510);
   held.timer(T0 + 2_000);
   assert.equal(held.sent.at(-1)?.to, [a]);
 });
 
+/** The moments at which a holder renews that is answered at once, from `fromMs` of the wall clock on, until `count` were sent. */
+function renewals(profile: typeof standard, fromMs: number, count: number, wallOffsetMs: (atMs: number) => number, latenessMs = 0): number[] {
+  const held = new Held(profile);
+  held.state = startHolder(profile, [a, b, c], fromMs - wallOffsetMs(fromMs));
+  while (held.sent.length < count) {
+    const atMs = (holderWakesAtMs(held.state) ?? Number.NaN) + latenessMs;
+    const before = held.sent.length;
+    held.timer(atMs, wallOffsetMs(atMs));
+    if (held.sent.length > before) held.grantLast(atMs + 5);
+    if (held.state.phase === 'arming') held.feed({ kind: 'dogArmed', atMs: atMs + 6 });
+  }
+  return held.sent.map(({ atMs }) => atMs);
+}
+
+holder('renews when the wall clock shows a multiple of H, so that all nodes do at once', () => {
+  const wall = 1_795_376_691_000;
+  for (const profile of [fast, standard, soft]) {
+    for (const [upMs, latenessMs] of [[0, 0], [123.5, 0], [3_999_999, 0.3], [77, 20]] as const) {
+      const moments = renewals(profile, wall + upMs, 12, () => wall, latenessMs).map((atMs) => atMs + wall);
+      for (const atMs of moments.slice(3)) assert.ok(Math.abs(atMs - latenessMs - Math.round((atMs - latenessMs) / profile.renewIntervalMs) * profile.renewIntervalMs) < 0.01, `${atMs}`);
+      const apartMs = moments.slice(4).map((atMs, at) => atMs - (moments[at + 3] ?? 0));
+      assert.ok(apartMs.every((ms) => Math.abs(ms - profile.renewIntervalMs) < 0.01), apartMs.join(' '));
+    }
+  }
+});
+
+holder('renews 0.25 H to 1.25 H after the renewal before, whatever the wall clock shows', () => {
+  for (const offset of [0, 1, -1, 124.999, 1_795_376_691_000, -1_795_376_691_000, 1e300, Infinity, -Infinity, Number.NaN]) {
+    for (const step of [0, 1, 37.7, 333, -250, 86_400_000]) {
+      const moments = renewals(standard, T0, 30, (atMs) => (atMs === T0 ? 0 : offset + step * Math.floor(atMs / 700)));
+      for (const [at, atMs] of moments.slice(1).entries()) {
+        const apartMs = atMs - (moments[at] ?? 0);
+        assert.ok(apartMs >= 0.25 * standard.renewIntervalMs && apartMs <= renewalGapMs(standard), `${apartMs} ms with ${offset}, ${step}`);
+      }
+    }
+  }
+});
+
 holder('never uses a nonce twice, however coarse its clock', () => {
   const held = new Held();
-  for (let round = 0; round < 50; round += 1) held.feed({ kind: 'timer', atMs: T0 + Math.floor(round / 10) * 500, draw: 1 });
+  for (let round = 0; round < 50; round += 1) held.feed({ kind: 'timer', atMs: T0 + Math.floor(round / 10) * 500, draw: 1, wallOffsetMs: 0 });
   const nonces = held.sent.map((one) => one.nonce);
   assert.is(new Set(nonces).size, nonces.length);
   assert.equal([...nonces].toSorted(), nonces);

@@ -85,8 +85,10 @@ class Process {
       timers: {
         after: (delayMs, run) => {
           let isCancelled = false;
-          // Whole milliseconds, like those of a real process, and never early by its own clock.
-          room.at(room.now + Math.max(1, Math.ceil(delayMs)) / node.rate, () => this.run(true, () => {
+          // Whole milliseconds, like those of a real process, and never early by its own clock; late now and then, so that pets and
+          // renewals do not keep step.
+          const lateMs = room.chance.next() < 0.05 ? room.chance.next() * 400 : 0;
+          room.at(room.now + (Math.max(1, Math.ceil(delayMs)) + lateMs) / node.rate, () => this.run(true, () => {
             if (!isCancelled) run();
           }));
           return { cancel: () => void (isCancelled = true) };
@@ -178,7 +180,7 @@ class SimLog implements LeaderLog {
   status(): LedgerStatus {
     return {
       member: this.#node.id, role: this.#role, term: this.#node.term, leader: this.#leader, appliedIndex: this.#applied, commitIndex: this.#commit,
-      voters: this.#room.voters.map((voter) => `${voter.id}.00000000` as VoterId), learners: [], matchIndex: {},
+      voters: this.#room.voters.map((voter) => `${voter.id}.00000000` as VoterId), learners: [],
     };
   }
 
@@ -598,7 +600,8 @@ export class Room {
       close: () => undefined,
     };
     const ports = {
-      world: process.world(), node: node.id, bootId, clusterUuid: CLUSTER, datagrams, sealerFor: () => sealerOf(node.id), tellAgents: () => undefined,
+      // A wall clock that is stepped again and again, by no round figure.
+      world: process.world(), wallMs: () => this.now + 1_234.5 * Math.floor(this.now / 7_000), node: node.id, bootId, clusterUuid: CLUSTER, datagrams, sealerFor: () => sealerOf(node.id), tellAgents: () => undefined,
       saveCell: (cell: KeeperCell) => void (node.savedCell = cell),
       machine: {
         resetNow: () => {

@@ -30,6 +30,7 @@ static struct holder holder;
 /* What main.c has for the rest. */
 void refuse_to_start(const char *format, ...) { (void)format; abort(); }
 double now_ms(void) { return 0; }
+double wall_offset_ms(void) { return 0; }
 
 static size_t from_hex(const char *hex, uint8_t *bytes) {
   size_t length = strspn(hex, "0123456789abcdef") / 2;
@@ -164,6 +165,7 @@ static void on_holder(const char *line) {
   if (!json_parse(&json, line, strlen(line))) abort();
   event.at_ms = number_of(&json, "atMs");
   event.draw = (uint32_t)number_of(&json, "draw");
+  event.wall_offset_ms = number_of(&json, "wallOffsetMs");
   event.status = (enum status)number_of(&json, "status");
   event.profile = profile_of(&json);
   voters_in(&json, &event.voters);

@@ -30,6 +30,8 @@ double now_ms(void) {
   return clock_ms;
 }
 
+double wall_offset_ms(void) { return 0; }
+
 static int none(void) { return -1; }
 static const char *boot_id(void) { return "21111111-2222-4333-8444-555555555555"; }
 static bool yes(void) { return true; }

@@ -54,6 +54,12 @@ function nonceFor(random: Choices, state: HolderState): string {
   return random.pick(random.below(3) === 0 ? state.sent : state.sent.slice(-2)).nonce;
 }
 
+/** As a real one, one that puts the soonest moment right on a multiple of H, or one of a clock that is far off. */
+function wallOffsetFor(random: Choices, atMs: number): number {
+  const soonest = atMs + random.pick([62.5, 125, 250]);
+  return random.pick([1_795_376_691_000 - atMs + random.below(1000) / 1000, random.below(1_000_000) / 1000, random.pick([0, 0.001, -0.001]) - soonest, -random.below(1_000_000_000) / 1000, 1e300]);
+}
+
 function votersFrom(random: Choices): readonly MemberId[] {
   return MEMBERS.filter(() => random.below(3) === 0);
 }
@@ -65,7 +71,8 @@ function nextEvent(random: Choices, state: HolderState, atMs: number): { readonl
   const kind = drawn === 'dogArmed' && state.phase === 'unarmed' && random.below(10) > 0 ? 'timer' : drawn;
   if (kind === 'timer') {
     const draw = random.below(2 ** 32);
-    return { event: { kind, atMs, draw }, question: { kind, atMs, draw } };
+    const wallOffsetMs = wallOffsetFor(random, atMs);
+    return { event: { kind, atMs, draw, wallOffsetMs }, question: { kind, atMs, draw, wallOffsetMs } };
   }
   if (kind === 'granted' || kind === 'refused') {
     const [nonce, leader] = [nonceFor(random, state), random.pick(MEMBERS)];
@@ -116,7 +123,7 @@ function flickeringLife(): Step[] {
     const atMs = 1_000 + count;
     for (const some of [voters, []]) {
       feed({ kind: 'cellChanged', atMs, voters: some, profile: fast }, { kind: 'cellChanged', atMs, voters: some, profile: 'fast' });
-      feed({ kind: 'timer', atMs, draw: count }, { kind: 'timer', atMs, draw: count });
+      feed({ kind: 'timer', atMs, draw: count, wallOffsetMs: 0 }, { kind: 'timer', atMs, draw: count, wallOffsetMs: 0 });
     }
   }
   return steps;
