@@ -11,6 +11,17 @@ import type { Datagrams } from '../world.ts';
 /** Largest datagram: fits every Ethernet and tunnel in one piece. Larger ones are neither sent nor delivered. */
 export const DATAGRAM_BYTES_MAX = 1200;
 
+/**
+ * What the kernel may keep for us, bytes; it takes half of it at most as granted (net.core.rmem_max). All nodes of a cell renew their leases in
+ * one moment, and a leader may be busy just then: a datagram of a hundred bytes occupies about 800 there.
+ */
+const RECEIVE_BUFFER_BYTES = 1024 * 1024;
+
+/** Addresses are literal, so there is nothing to look up, nor to wait a turn of the event loop for. */
+function asItIs(address: string, family: unknown, callback: (error: null, address: string, family: number) => void): void {
+  callback(null, address, family === 6 ? 6 : 4);
+}
+
 /** Splits `host:port` or `[host]:port` (literal addresses, no names); null when it is neither. */
 export function parseAddress(address: string): { readonly host: string; readonly port: number } | null {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})$/.exec(address);
@@ -28,7 +39,7 @@ function formatAddress(host: string, port: number): string {
  * by, when it listens at all of them. Throws ClusterError `DatagramsNotOpened`.
  */
 export async function openDatagrams(options: { readonly host: string; readonly port: number; readonly announceHost?: string }): Promise<Datagrams> {
-  const socket = createSocket(isIPv6(options.host) ? 'udp6' : 'udp4');
+  const socket = createSocket({ type: isIPv6(options.host) ? 'udp6' : 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES, lookup: asItIs });
   const handlers: ((bytes: Uint8Array, from: string) => void)[] = [];
   let isClosed = false;
   await new Promise<void>((resolve, reject) => {
@@ -50,7 +61,8 @@ export async function openDatagrams(options: { readonly host: string; readonly p
     send(address, bytes) {
       const to = parseAddress(address);
       if (to === null || isClosed || bytes.byteLength > DATAGRAM_BYTES_MAX) return;
-      socket.send(bytes, to.port, to.host, () => undefined);
+      // Without a callback, which would cost a turn of its own: failures are silence.
+      socket.send(bytes, to.port, to.host);
     },
     onReceive(handler) {
       handlers.push(handler);

@@ -5,10 +5,12 @@
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { gossipsub, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub';
-import type { Message } from '@chainsafe/libp2p-gossipsub';
+import type { GossipSubComponents, Message } from '@chainsafe/libp2p-gossipsub';
+import type { StreamHandler } from '@libp2p/interface';
 import type { CellId, MemberId } from '../ids.ts';
 import { GOSSIP_BYTES_MAX } from '../wire/mesh.ts';
 import type { Topic } from '../wire/mesh.ts';
+import { updateWindowRarely } from './stream-window.ts';
 
 /** Messages per second and author that are passed on (SAFETY.md 7); as many may come at once. */
 export const GOSSIP_RATE_MAX = 5;
@@ -23,19 +25,22 @@ export function topicName(cell: CellId, topic: Topic): string {
  * "Gossip". Co-location weighs nothing, as all nodes of a playground share one address.
  */
 export function gossipService(cell: CellId, topics: readonly Topic[], heartbeatIntervalMs: number): ReturnType<typeof gossipsub> {
-  return gossipsub({
+  const service = gossipsub({
     D: 3,
     Dlo: 2,
     Dhi: 4,
-    Dlazy: 2,
+    // What is told to neighbours outside of the mesh: each message once, to one of them, 16 bytes each. Whoever missed one asks for it, and the
+    // next one of its author comes in 10 s anyway.
+    Dlazy: 1,
+    gossipFactor: 0,
+    mcacheLength: 3,
+    mcacheGossip: 1,
     Dscore: 1,
     Dout: 1,
     floodPublish: false,
     heartbeatInterval: heartbeatIntervalMs,
-    // What is told to neighbours outside of the mesh at each heartbeat: names of the last two intervals, 16 bytes each.
-    mcacheLength: 3,
-    mcacheGossip: 2,
     msgIdFn: shortId,
+    fastMsgIdFn: signatureId,
     dataTransform: { outboundTransform: (_, data) => pack(data), inboundTransform: (_, data) => unpack(data) },
     globalSignaturePolicy: 'StrictSign',
     allowPublishToZeroTopicPeers: true,
@@ -47,6 +52,20 @@ export function gossipService(cell: CellId, topics: readonly Topic[], heartbeatI
     maxInboundDataLength: 1024 * 1024,
     maxOutboundBufferSize: 4 * 1024 * 1024,
   });
+  return (components) => service(withRareUpdates(components));
+}
+
+/** Gossipsub opens and takes its streams by itself: the ones that it takes pass by here. (libp2p's `use` would add up the handlers of all streams before.) */
+function withRareUpdates(components: GossipSubComponents): GossipSubComponents {
+  const { registrar } = components;
+  const watched = Object.create(registrar) as typeof registrar;
+  watched.handle = async (protocol, handler: StreamHandler, options) => {
+    await registrar.handle(protocol, (stream, connection) => {
+      updateWindowRarely(stream);
+      return handler(stream, connection);
+    }, options);
+  };
+  return Object.create(components, { registrar: { value: watched } }) as GossipSubComponents;
 }
 
 /**
@@ -73,6 +92,18 @@ function shortId(message: Message): Uint8Array {
   new DataView(id.buffer).setBigUint64(8, message.sequenceNumber);
   return id;
 }
+
+/**
+ * What tells a message that came before, by another neighbour, without looking into it: each comes by two or three ways, and to check its
+ * signature is most of what gossip costs. A message is only remembered by this once its signature was found good, and to a
+ * good signature there is no other message.
+ */
+export function signatureId(message: { readonly signature?: Uint8Array }): string {
+  return Buffer.from((message.signature ?? new Uint8Array(0)).subarray(0, SIGNATURE_ID_BYTES)).toString('latin1');
+}
+
+/** Half of the signature's point R, which only who has the key can choose: enough to be told from any other. */
+const SIGNATURE_ID_BYTES = 16;
 
 /** A token bucket per author, for as many authors as there are members. */
 export function createRateLimit(perSecondMax: number): (author: string, nowMs: number) => boolean {

@@ -4,7 +4,7 @@ import { TopicValidatorResult } from '@chainsafe/libp2p-gossipsub';
 import type { Message } from '@chainsafe/libp2p-gossipsub';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { deflateRawSync } from 'node:zlib';
-import { createRateLimit, createValidator, GOSSIP_RATE_MAX, pack, unpack } from '../../../../shared/net/gossip.ts';
+import { createRateLimit, createValidator, GOSSIP_RATE_MAX, pack, signatureId, unpack } from '../../../../shared/net/gossip.ts';
 import { identityFrom } from '../../../../shared/net/identity.ts';
 import { GOSSIP_BYTES_MAX } from '../../../../shared/wire/mesh.ts';
 import { memberId } from '../../../support/real-world.ts';
@@ -36,6 +36,15 @@ gossip('limits each author by himself', () => {
   const isWithin = createRateLimit(2);
   assert.equal([isWithin('a', 0), isWithin('a', 0), isWithin('a', 0), isWithin('b', 0)], [true, true, false, true]);
   assert.equal([isWithin('a', 60_000), isWithin('a', 60_000), isWithin('a', 60_000)], [true, true, false], 'silence is not saved up');
+});
+
+gossip('that came before is known by its signature', async () => {
+  const { privateKey } = await identityFrom(new Uint8Array(32).fill(3));
+  const signed = await Promise.all(['one', 'two', 'one'].map(async (text) => signatureId({ signature: await privateKey.sign(new TextEncoder().encode(text)) })));
+  assert.is(signed[0], signed[2]);
+  assert.is.not(signed[0], signed[1]);
+  assert.is(new Set(signed).size, 2);
+  assert.is(signatureId({}), '', 'unsigned ones are refused anyway');
 });
 
 gossip('is packed small, and unpacked within its bound', () => {

@@ -52,6 +52,25 @@ mesh('does not answer each message with a window update, and still lets far more
   });
 });
 
+mesh('does not answer each message of gossip with a window update either', async () => {
+  await withCell(2, async (peers) => {
+    await connected(peers);
+    const [a, b] = [at(peers, 0).mesh, at(peers, 1).mesh];
+    let isHeard = false;
+    b.onGossip('health', () => (isHeard = true));
+    await eventually('gossip flows', () => isHeard || (void a.publish('health', performance.now()), false));
+    const [toB, toA] = [b.stats().receivedBytes, a.stats().receivedBytes];
+    const text = 'x'.repeat(20);
+    for (let number = 0; number < 200; number += 1) {
+      await a.publish('observed', { number, text });
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    await eventually('all of it is there', () => b.stats().receivedBytes - toB > 200 * 150);
+    const cameBack = a.stats().receivedBytes - toA;
+    assert.ok(cameBack < 3_000, `${cameBack} bytes came back for 200 messages: with an update each it is over 6000`);
+  });
+});
+
 mesh('answers requests, hands on what the other side threw, and keeps the deadline', async () => {
   await withCell(2, async (peers) => {
     const [a, b] = [at(peers, 0).mesh, at(peers, 1).mesh];
