@@ -82,7 +82,7 @@ export class Healer {
       suspects: [...fencer.suspects()].map(([node, suspect]) => ({
         node, phase: suspect.phase, silentForMs: Math.round(nowMs - suspect.silentSinceMs), provenInMs: Math.max(0, Math.round(suspect.deadlineAtMs - nowMs)),
       })),
-      heard: [...log.state().nodes.values()].map((node) => ({ node: node.id, renewalAgeMs: fencer.heard(node.id)?.ageMs ?? null, flaps: fencer.flaps(node.id) })),
+      heard: log.state().nodes.values().map((node) => ({ node: node.id, renewalAgeMs: fencer.heard(node.id)?.ageMs ?? null, flaps: fencer.flaps(node.id) })),
     };
   }
 
@@ -167,7 +167,7 @@ export class Healer {
     this.#noteSilence(nowMs);
     this.#noteLearners(nowMs);
     if (this.#isChangingVoters) return;
-    const match = Object.fromEntries(raft.peers.map((peer) => [peer.id, peer.match]));
+    const match = Object.fromEntries(log.peers().map((peer) => [peer.id, peer.match]));
     const next = planVoters(
       {
         voters: raft.conf.voters as readonly VoterId[], learners: raft.conf.learners as readonly VoterId[], witnesses: raft.conf.witnesses as readonly VoterId[],
@@ -194,19 +194,18 @@ export class Healer {
   /** A member that answers neither Raft nor the mesh is noted with the time when that began. */
   #noteSilence(nowMs: number): void {
     const { log, mesh } = this.#options;
-    const raft = log.raftStatus();
-    const answering = new Set<MemberId>(raft.peers.filter((peer) => peer.recentActive).map((peer) => memberOfVoter(peer.id as VoterId)));
-    const members: MemberId[] = [...[...log.state().nodes.values()].map((node) => node.id), ...[...log.state().coordinators.values()].map((coordinator) => coordinator.id)];
+    const answering = new Set<MemberId>(log.peers().filter((peer) => peer.recentActive).map((peer) => memberOfVoter(peer.id as VoterId)));
+    const members: MemberId[] = [...log.state().nodes.values().map((node) => node.id), ...log.state().coordinators.values().map((coordinator) => coordinator.id)];
     for (const member of members) {
       const isHere = member === log.status().member || answering.has(member) || mesh.isConnected(member);
       if (isHere) this.#goneSince.delete(member);
       else if (!this.#goneSince.has(member)) this.#goneSince.set(member, nowMs);
     }
   }
+
   /** A learner that keeps up with the log is noted with the time when that began. */
   #noteLearners(nowMs: number): void {
-    const { peers } = this.#options.log.raftStatus();
-    const steady = new Set(peers.filter((peer) => peer.standing === 'learner' && peer.recentActive && peer.lag <= CAUGHT_UP_LAG_ENTRIES).map((peer) => peer.id as VoterId));
+    const steady = new Set(this.#options.log.peers().filter((peer) => peer.standing === 'learner' && peer.recentActive && peer.lag <= CAUGHT_UP_LAG_ENTRIES).map((peer) => peer.id as VoterId));
     for (const voter of this.#caughtUpSince.keys()) if (!steady.has(voter)) this.#caughtUpSince.delete(voter);
     for (const voter of steady) if (!this.#caughtUpSince.has(voter)) this.#caughtUpSince.set(voter, nowMs);
   }

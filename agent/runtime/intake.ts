@@ -8,7 +8,7 @@ import type { InstanceId, MemberId } from '../../shared/ids.ts';
 import { parseIntent } from '../../shared/ledger/command-schema.ts';
 import { tokenKey } from '../../shared/ledger/apply-create.ts';
 import type { Command } from '../../shared/ledger/commands.ts';
-import type { LeaderLog } from '../../shared/ledger/replicated-log.ts';
+import type { LeaderLog, LeaderStatus } from '../../shared/ledger/replicated-log.ts';
 import type { TokenRecord } from '../../shared/model/cell.ts';
 import type { ConsoleAnswer, IntentAnswer, RunInstancesIntent } from '../../shared/wire/intent.ts';
 import type { Mesh } from '../../shared/wire/mesh.ts';
@@ -31,7 +31,7 @@ export interface VolumeStateAnswer {
 /** What intake needs. */
 export interface IntakeOptions {
   readonly mesh: Mesh;
-  readonly log: LeaderLog;
+  readonly log: LeaderLog & { leaderStatus(): LeaderStatus };
   readonly domains: DomainPort;
   readonly resources: () => ReadonlyMap<string, ObservedResource>;
   readonly hints: () => PlacementHints;
@@ -56,7 +56,7 @@ export function serveIntake(options: IntakeOptions): void {
     return Promise.resolve({ resource: resources().get(volume) ?? null });
   });
   mesh.serve('healerView', () => Promise.resolve(options.healerView()));
-  mesh.serve('agentStatus', () => Promise.resolve({ ledger: log.status() }));
+  mesh.serve('agentStatus', () => Promise.resolve({ ledger: log.leaderStatus() }));
 }
 
 async function answerIntent(options: IntakeOptions, from: MemberId, body: unknown): Promise<IntentAnswer> {

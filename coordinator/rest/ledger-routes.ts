@@ -3,7 +3,7 @@
  */
 import { memberOfVoter } from '../../shared/ids.ts';
 import type { VoterId } from '../../shared/ids.ts';
-import type { LedgerStatus } from '../../shared/ledger/replicated-log.ts';
+import type { LeaderStatus, LedgerStatus } from '../../shared/ledger/replicated-log.ts';
 import { committedAnswer, ledgerAnswer, parametersAnswer, parametersChange } from '../../shared/wire/rest.ts';
 import type { LedgerAnswer } from '../../shared/wire/rest.ts';
 import { invalidRequest } from './errors.ts';
@@ -23,7 +23,7 @@ export const LEDGER_ROUTES: readonly Route[] = [
       return {
         member: here.member, role: here.role, term: here.term, leader: here.leader, appliedIndex: here.appliedIndex,
         commitIndex: Math.max(here.commitIndex, leading?.commitIndex ?? 0),
-        voters: [...votersOf(leading ?? here, leading !== null)], isStale: ports.fleet.asOf().isStale, clusterUuid, epoch,
+        voters: [...votersOf(leading ?? here, leading?.matchIndex ?? null)], isStale: ports.fleet.asOf().isStale, clusterUuid, epoch,
       };
     },
   }),
@@ -45,11 +45,11 @@ export const LEDGER_ROUTES: readonly Route[] = [
 ];
 
 /** Voters and learners, with what they have stored where the leader itself told. */
-function votersOf(status: LedgerStatus, isLeaders: boolean): LedgerAnswer['voters'] {
+function votersOf(status: LedgerStatus, stored: LeaderStatus['matchIndex'] | null): LedgerAnswer['voters'] {
   const row = (role: 'voter' | 'learner') => (id: VoterId): LedgerAnswer['voters'][number] => {
     const member = memberOfVoter(id);
     const isLeader = member === status.leader;
-    const matchIndex = !isLeaders ? null : isLeader ? status.commitIndex : (status.matchIndex[id] ?? null);
+    const matchIndex = stored === null ? null : isLeader ? status.commitIndex : (stored[id] ?? null);
     return { id, member, role, isLeader, matchIndex, lag: matchIndex === null ? null : Math.max(0, status.commitIndex - matchIndex) };
   };
   return [...status.voters.map(row('voter')), ...status.learners.map(row('learner'))];

@@ -2,7 +2,7 @@
  * What does REST need from the rest of the world, beside what EC2 needs?
  */
 import type { NodeId } from '../../shared/ids.ts';
-import type { LedgerStatus } from '../../shared/ledger/replicated-log.ts';
+import type { LeaderStatus, LedgerStatus } from '../../shared/ledger/replicated-log.ts';
 import type { AsOf } from '../../shared/wire/rest.ts';
 import type { HealthGossip } from '../../shared/wire/intent.ts';
 import type { Timers } from '../../shared/world.ts';
@@ -30,7 +30,7 @@ export interface FleetPort {
   /** What the leader's detector sees, by node; null when it did not answer within a second. Never rejects. */
   leaderSight(): Promise<ReadonlyMap<string, LeaderSight> | null>;
   /** The leader's own status; null when it did not answer within a second. Never rejects. */
-  leaderStatus(): Promise<LedgerStatus | null>;
+  leaderStatus(): Promise<LeaderStatus | null>;
 }
 
 /** The simulated machine room's control socket. Rejects with ClusterError: the room's own codes, or `RoomUnreachable` (retryable). */

@@ -15,7 +15,11 @@ export interface LedgerStatus {
   readonly commitIndex: number;
   readonly voters: readonly VoterId[];
   readonly learners: readonly VoterId[];
-  /** Leader only: what each voter has stored. */
+}
+
+/** How it is, seen from the leader. */
+export interface LeaderStatus extends LedgerStatus {
+  /** What each voter and learner has stored; empty on a member that does not lead. */
   readonly matchIndex: Readonly<Record<string, number>>;
 }
 

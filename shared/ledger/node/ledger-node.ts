@@ -8,7 +8,7 @@ import type { MemberId, VoterId } from '../../ids.ts';
 import type { CellState } from '../../model/cell.ts';
 import type { AppliedEntry, Command, EntryData } from '../commands.ts';
 import { parseCommand } from '../command-schema.ts';
-import type { LeaderLog, LedgerStatus, Proposed } from '../replicated-log.ts';
+import type { LeaderLog, LeaderStatus, LedgerStatus, Proposed } from '../replicated-log.ts';
 import { refuseProposal } from './authority.ts';
 import { deferWithin, pause } from './deadline.ts';
 import { FeedClient } from './feed-client.ts';
@@ -123,7 +123,6 @@ export class LedgerNode implements LeaderLog {
       commitIndex: Math.max(raft.commit, this.#replica.index),
       voters: conf.voters as readonly VoterId[],
       learners: conf.learners as readonly VoterId[],
-      matchIndex: Object.fromEntries(raft.peers.map((peer) => [peer.id, peer.match])),
     };
   }
 
@@ -140,6 +139,15 @@ export class LedgerNode implements LeaderLog {
   async changeVoters(change: { readonly kind: 'addLearner' | 'promote' | 'remove'; readonly voter: VoterId; readonly witness: boolean }, options: { readonly timeoutMs: number }): Promise<boolean> {
     const { kind, voter: id } = change;
     return await this.#voter.changeConf(kind === 'addLearner' ? { kind, id, isWitness: change.witness } : { kind, id }, options.timeoutMs);
+  }
+
+  leaderStatus(): LeaderStatus {
+    return { ...this.status(), matchIndex: Object.fromEntries(this.#voter.peers().map((peer) => [peer.id, peer.match])) };
+  }
+
+  /** How far the other voters and learners are. Empty unless this member leads. */
+  peers(): ReturnType<Voter['peers']> {
+    return this.#voter.peers();
   }
 
   /** Whether this member leads and has committed in its term, and since when by the world's clock. */

@@ -35,8 +35,8 @@ import { parseMessage } from './parse-message.ts';
 import { Progress } from './progress.ts';
 import { majorityOf, majorityValue, tallyVotes } from './quorum.ts';
 import { ReadQueue } from './read-index.ts';
-import { describeStatus } from './status.ts';
-import type { RaftStatus } from './status.ts';
+import { describePeers, describeStatus } from './status.ts';
+import type { PeerStatus, RaftStatus } from './status.ts';
 import { RAFT_VERSION } from './types.ts';
 import type {
   ConfChange,
@@ -333,9 +333,12 @@ export class Raft {
       transferTo: this.#transferTo,
       pendingReads: this.#reads.size,
       messagesDropped: this.#messagesDropped,
-      progress: this.#progress,
-      electionTicks: this.#options.electionTicks,
     });
+  }
+
+  /** How far the others are. Empty unless this member leads. */
+  peers(): readonly PeerStatus[] {
+    return describePeers(this.#progress, this.log, this.#options.electionTicks);
   }
 
   // ---------------------------------------------------------------- rules (tests break these on purpose)

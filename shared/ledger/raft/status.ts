@@ -42,8 +42,6 @@ export type RaftStatus = {
   readonly pendingReads: number;
   /** Messages dropped for want of room since the start. */
   readonly messagesDropped: number;
-  /** Empty unless this member leads. */
-  readonly peers: readonly PeerStatus[];
 };
 
 type Parts = Pick<
@@ -51,11 +49,10 @@ type Parts = Pick<
   'id' | 'role' | 'term' | 'vote' | 'leader' | 'isTermCommitted' | 'transferTo' | 'pendingReads' | 'messagesDropped'
 > & {
   readonly log: RaftLog;
-  readonly progress: ReadonlyMap<VoterId, Progress>;
-  readonly electionTicks: number;
 };
 
-export function describeStatus({ log, progress, electionTicks, ...parts }: Parts): RaftStatus {
+/** Asked for at every message and proposal: what costs more stands in {@link describePeers}. */
+export function describeStatus({ log, ...parts }: Parts): RaftStatus {
   return {
     ...parts,
     commit: log.committed,
@@ -67,8 +64,11 @@ export function describeStatus({ log, progress, electionTicks, ...parts }: Parts
     snapshotIndex: log.snapshot?.index ?? 0,
     conf: log.conf,
     isConfCommitted: log.confIndex <= log.committed,
-    peers: [...progress].map(([id, peer]) => describePeer(id, peer, log, electionTicks)),
   };
+}
+
+export function describePeers(progress: ReadonlyMap<VoterId, Progress>, log: RaftLog, electionTicks: number): readonly PeerStatus[] {
+  return [...progress].map(([id, peer]) => describePeer(id, peer, log, electionTicks));
 }
 
 function describePeer(id: VoterId, peer: Progress, log: RaftLog, electionTicks: number): PeerStatus {

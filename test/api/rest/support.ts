@@ -13,7 +13,7 @@ import { parseMemberId, parseNodeId, parseVoterId } from '../../../shared/ids.ts
 import type { NodeId } from '../../../shared/ids.ts';
 import { apply } from '../../../shared/ledger/apply.ts';
 import type { Command } from '../../../shared/ledger/commands.ts';
-import type { LedgerStatus, Proposed } from '../../../shared/ledger/replicated-log.ts';
+import type { LeaderStatus, LedgerStatus, Proposed } from '../../../shared/ledger/replicated-log.ts';
 import type { CellEvent } from '../../../shared/model/event.ts';
 import { seededChance } from '../../../shared/random.ts';
 import type { Placed } from '../../../shared/store/projection-store.ts';
@@ -69,7 +69,7 @@ export class ShownFleet implements FleetPort {
   leader: string | null = 'node-1';
   sights: ReadonlyMap<string, LeaderSight> | null = new Map();
   readonly heard = new Map<NodeId, HeardHealth>();
-  leading: LedgerStatus | null = null;
+  leading: LeaderStatus | null = null;
 
   constructor(cell: ToldCell) {
     this.#cell = cell;
@@ -84,7 +84,7 @@ export class ShownFleet implements FleetPort {
     const index = this.asOf().index;
     return {
       member: parseMemberId('coordinator-1'), role: 'subscriber', term: 1, leader: this.leader === null ? null : parseMemberId(this.leader),
-      appliedIndex: index, commitIndex: index, voters, learners: [], matchIndex: {},
+      appliedIndex: index, commitIndex: index, voters, learners: [],
     };
   }
 

@@ -37,7 +37,7 @@ class Bench {
   readonly port;
 
   constructor() {
-    const status = (): LedgerStatus => ({ member: SELF, role: 'subscriber', term: 1, leader: this.leader, appliedIndex: 1, commitIndex: 1, voters: [], learners: [], matchIndex: {} });
+    const status = (): LedgerStatus => ({ member: SELF, role: 'subscriber', term: 1, leader: this.leader, appliedIndex: 1, commitIndex: 1, voters: [], learners: [] });
     const log: CellPortOptions['log'] = {
       status, state: () => this.cell.state, subscribe: () => () => undefined, onStatus: () => () => undefined,
       readFresh: () => Promise.resolve(this.cell.state),

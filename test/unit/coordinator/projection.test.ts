@@ -36,7 +36,7 @@ class DrivenLog implements ProjectedLog {
 
   status(): LedgerStatus {
     const leader = this.leader === null ? null : parseMemberId(this.leader);
-    return { member: SELF, role: 'subscriber', term: 1, leader, appliedIndex: this.#index, commitIndex: this.#index, voters: [], learners: [], matchIndex: {} };
+    return { member: SELF, role: 'subscriber', term: 1, leader, appliedIndex: this.#index, commitIndex: this.#index, voters: [], learners: [] };
   }
 
   subscribe(listener: (entry: AppliedEntry | null) => void): () => void {

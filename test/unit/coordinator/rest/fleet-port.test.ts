@@ -19,7 +19,7 @@ function fleetBench() {
   const shown = { leader: NODE as MemberId | null };
   const fleet = createFleetPort({
     clock: world.clock, mesh, projection: { index: () => 5, isStale: () => shown.leader === null },
-    status: () => ({ member: SELF, role: 'subscriber', term: 2, leader: shown.leader, appliedIndex: 5, commitIndex: 5, voters: [], learners: [], matchIndex: {} }),
+    status: () => ({ member: SELF, role: 'subscriber', term: 2, leader: shown.leader, appliedIndex: 5, commitIndex: 5, voters: [], learners: [] }),
   });
   return { world, node, fleet, shown };
 }

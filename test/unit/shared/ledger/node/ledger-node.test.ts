@@ -231,7 +231,7 @@ ledger('adds a voter through the log, and takes one away', async () => {
   const joining = cell.node(member(4)).voterId;
   assert.is(await cell.finish(leader.changeVoters({ kind: 'addLearner', voter: joining, witness: false }, { timeoutMs: 5_000 })), true);
   await cell.world.until('the learner takes part', () => cell.node(member(4)).status().role === 'learner', 5_000);
-  await cell.world.until('the learner has caught up', () => (leader.status().matchIndex[joining] ?? 0) >= leader.status().appliedIndex, 5_000);
+  await cell.world.until('the learner has caught up', () => (leader.leaderStatus().matchIndex[joining] ?? 0) >= leader.status().appliedIndex, 5_000);
   assert.is(await cell.finish(leader.changeVoters({ kind: 'promote', voter: joining, witness: false }, { timeoutMs: 5_000 })), true);
   assert.is(leader.status().voters.length, 4);
   const leaving = [...cell.nodes.values()].find((node) => node !== leader && node.voterId !== joining);

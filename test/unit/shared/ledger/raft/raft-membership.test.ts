@@ -71,7 +71,7 @@ membership('promotes a learner only when it has caught up and answers', () => {
   lab.settle(cut);
   assert.is(reasonOf(lab.raft('a').proposeConfChange(promote('l'))), 'notCaughtUp');
   lab.tick(['a'], 3);
-  assert.is(lab.raft('a').status().peers[0]?.lag, 0);
+  assert.is(lab.raft('a').peers()[0]?.lag, 0);
   lab.tick(['a'], ELECTION_TICKS, cut);
   assert.is(reasonOf(lab.raft('a').proposeConfChange(promote('l'))), 'notCaughtUp');
   lab.tick(['a'], 1);

@@ -119,7 +119,7 @@ replication('notices a lost append by the next heartbeat', () => {
   assert.equal(lab.commands('b'), []);
   lab.tick(['a'], 2);
   assert.equal(lab.commands('b'), ['x']);
-  assert.is(lab.raft('a').status().peers.find((peer) => peer.id === 'b')?.state, 'replicate');
+  assert.is(lab.raft('a').peers().find((peer) => peer.id === 'b')?.state, 'replicate');
 });
 
 replication('probes a member that was reported unreachable, one message at a time', () => {
@@ -295,7 +295,7 @@ replication('does not repeat a delivered snapshot while it is being installed', 
   lab.settle((message) => message.kind !== 'appendResponse');
   lab.tick(['a', 'b'], 4);
   assert.is(count(), 1, 'only the answer was lost');
-  assert.is(lab.raft('a').status().peers.find((peer) => peer.id === 'c')?.state, 'replicate');
+  assert.is(lab.raft('a').peers().find((peer) => peer.id === 'c')?.state, 'replicate');
 });
 
 replication('keeps a margin of entries, so a member slightly behind needs no snapshot', () => {
