@@ -119,7 +119,7 @@ async function start(config: AgentConfig, log: ProcessLog): Promise<Agent> {
 let knownKeys: { readonly nodes: CellState['nodes']; readonly keys: ReadonlyMap<MemberId, string> } | null = null;
 function leaseKeysOf(state: CellState): ReadonlyMap<MemberId, string> {
   if (knownKeys?.nodes !== state.nodes) {
-    knownKeys = { nodes: state.nodes, keys: new Map([...state.nodes.values()].filter((node) => node.phase !== 'removed').map((node) => [node.id, node.leaseKey])) };
+    knownKeys = { nodes: state.nodes, keys: new Map(state.nodes.values().filter((node) => node.phase !== 'removed').map((node) => [node.id, node.leaseKey])) };
   }
   return knownKeys.keys;
 }

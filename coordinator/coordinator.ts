@@ -59,7 +59,7 @@ export async function startCoordinator(config: CoordinatorConfig, world: World, 
     const ledger = createLedger(config, world, mesh, store, onFatal);
     opened.push(() => Promise.resolve(ledger.stop()));
     followMembers(ledger, mesh, () => lastKnownMembers(config, projection));
-    projection.follow(ledger, createRecall({ world, mesh, leader: () => ledger.status().leader, nodes: () => [...ledger.state().nodes.values()].map((node) => node.id) }));
+    projection.follow(ledger, createRecall({ world, mesh, leader: () => ledger.status().leader, nodes: () => ledger.state().nodes.values().map((node) => node.id) }));
     const fleet = createFleetPort({ clock: world.clock, mesh, status: () => ledger.status(), projection });
     const ports: RestPorts = {
       ...world, accounts, fleet, events: projection,

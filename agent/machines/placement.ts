@@ -54,11 +54,11 @@ export function placeNew(state: CellState, hints: PlacementHints, request: NewRe
   const placements: Placement[] = [];
   let ahead = state;
   while (placements.length < request.count) {
+    const last = placements.at(-1);
+    if (last !== undefined) ahead = { ...ahead, usage: usageWithNew(ahead.usage, last.node, last.standby, request) };
     const outcome = placeOne(ahead, hints, request);
     if (outcome.kind === 'refused') return { placements, refused: outcome.refused };
-    const { node, standby } = outcome.placement;
     placements.push(outcome.placement);
-    ahead = { ...ahead, usage: usageWithNew(ahead.usage, node, standby, request) };
   }
   return { placements, refused: [] };
 }
@@ -189,7 +189,7 @@ export function chooseReplacementReplica(state: CellState, hints: PlacementHints
 
 /** Nodes that count: removed ones are no news to anybody. */
 function members(state: CellState): readonly NodeRecord[] {
-  return [...state.nodes.values()].filter((node) => node.phase !== 'removed');
+  return state.nodes.values().filter((node) => node.phase !== 'removed');
 }
 
 /** Whether the node takes starts at all. */

@@ -33,24 +33,31 @@ export const NO_MEMORY: PlanMemory = { nodes: new Map(), instances: new Map(), v
 /** Looks at a state at `nowMs`. Call it before each `plan`, from the first moment of leading. */
 export function remember(memory: PlanMemory, state: CellState, nowMs: number): PlanMemory {
   const { looked } = memory;
-  const isFirst = looked === null;
   return {
-    nodes: looked?.nodes === state.nodes ? memory.nodes : look(memory.nodes, state.nodes, (node) => `${node.phase}/${node.bootId ?? ''}`, nowMs, isFirst),
+    nodes: looked?.nodes === state.nodes ? memory.nodes : look(memory.nodes, looked?.nodes, state.nodes, (node) => `${node.phase}/${node.bootId ?? ''}`, nowMs),
     instances: looked?.instances === state.instances ? memory.instances
-      : look(memory.instances, state.instances, (instance) => `${instance.desired}/${instance.phase}/${instance.phaseIndex}`, nowMs, isFirst),
-    volumes: looked?.volumes === state.volumes ? memory.volumes : look(memory.volumes, state.volumes, (volume) => `${volume.degradedSinceIndex ?? ''}`, nowMs, isFirst),
+      : look(memory.instances, looked?.instances, state.instances, (instance) => `${instance.desired}/${instance.phase}/${instance.phaseIndex}`, nowMs),
+    volumes: looked?.volumes === state.volumes ? memory.volumes : look(memory.volumes, looked?.volumes, state.volumes, (volume) => `${volume.degradedSinceIndex ?? ''}`, nowMs),
     looked: { nodes: state.nodes, instances: state.instances, volumes: state.volumes },
   };
 }
 
-function look<Id extends string, Value>(old: ReadonlyMap<Id, Seen>, table: Table<Id, Value>, lookOf: (value: Value) => string, nowMs: number, isFirst: boolean): ReadonlyMap<Id, Seen> {
+/** `looked`: the table that `old` was made of; none at the first look. */
+function look<Id extends string, Value>(
+  old: ReadonlyMap<Id, Seen>, looked: Table<Id, Value> | undefined, table: Table<Id, Value>, lookOf: (value: Value) => string, nowMs: number,
+): ReadonlyMap<Id, Seen> {
   const next = new Map<Id, Seen>();
   for (const [id, value] of table.entries()) {
     const seen = old.get(id);
-    const now = lookOf(value);
-    next.set(id, seen?.look === now ? seen : { look: now, sinceAtMs: nowMs, isWitnessed: !isFirst });
+    // Most records are the very ones that were looked at last time.
+    if (seen !== undefined && looked?.get(id) === value) next.set(id, seen);
+    else next.set(id, lookAt(seen, lookOf(value), nowMs, looked === undefined));
   }
   return next;
+}
+
+function lookAt(seen: Seen | undefined, now: string, nowMs: number, isFirst: boolean): Seen {
+  return seen?.look === now ? seen : { look: now, sinceAtMs: nowMs, isWitnessed: !isFirst };
 }
 
 /** How long it has looked like this, ms; 0 for what was never looked at. */

@@ -24,7 +24,7 @@ const COLD_START_MS = 60 * SECOND_MS;
 const UNREACHABLE_GRACE_MS = 5 * SECOND_MS;
 
 export function planStarts(draft: Draft): void {
-  const waiting = [...draft.state.instances.values()].filter(isWaiting).toSorted(longestDownFirst);
+  const waiting = draft.state.instances.values().filter(isWaiting).toSorted(longestDownFirst);
   for (const instance of waiting) {
     if (draft.isFull) return;
     if (instance.holderBootId === null) planStart(draft, instance);

@@ -31,7 +31,7 @@ function needsStandby(instance: InstanceRecord): boolean {
 
 /** From the largest sum that is reserved for one holder, the youngest instance first, until all of them fit. */
 function giveUpReservations(draft: Draft, node: NodeId): void {
-  const reserved = [...draft.state.instances.values()]
+  const reserved = draft.state.instances.values()
     .filter((instance) => instance.standby === node && instance.holderBootId !== null && instance.desired === 'running')
     .toSorted((left, right) => right.launchIndex - left.launchIndex || (left.id < right.id ? 1 : -1));
   while (!draft.isFull && missingMiB(draft.state, node, {}) > 0) {

@@ -167,7 +167,7 @@ export class Reconciler {
 
   async #poll(): Promise<void> {
     const { self, log, world } = this.#options;
-    const isNeeded = this.#sight.domains().size > 0 || [...log.state().instances.values()].some((instance) => instance.holder === self.node && instance.phase === 'running');
+    const isNeeded = this.#sight.domains().size > 0 || log.state().instances.values().some((instance) => instance.holder === self.node && instance.phase === 'running');
     if (!isNeeded) return;
     try {
       await this.#sight.lookAtDomains();

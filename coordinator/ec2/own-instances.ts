@@ -28,7 +28,7 @@ export function ownInstances(state: CellState, environment: string): OwnInstance
   found.set(state.instances, byEnvironment);
   const known = byEnvironment.get(environment);
   if (known !== undefined) return known;
-  const instances = [...state.instances.values()].filter((instance) => instance.environment === environment).toSorted(byLaunch);
+  const instances = state.instances.values().filter((instance) => instance.environment === environment).toSorted(byLaunch);
   const own = { instances, places: launchPlaces(instances) };
   byEnvironment.set(environment, own);
   return own;

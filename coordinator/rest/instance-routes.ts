@@ -43,7 +43,7 @@ export const INSTANCE_ROUTES: readonly Route[] = [
     answer: volumesAnswer,
     handle: async ({ ports, caller }) => {
       const state = await ports.cell.fresh();
-      const visible = [...state.volumes.values()].filter((volume) => {
+      const visible = state.volumes.values().filter((volume) => {
         const owner = volume.instance === null ? undefined : state.instances.get(volume.instance);
         return owner === undefined ? caller?.isOperator === true : sees(caller, owner);
       });

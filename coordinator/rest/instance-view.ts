@@ -18,7 +18,7 @@ export function instanceView(instance: InstanceRecord): InstanceView {
 
 /** The instances that somebody may see, in the order they were launched. */
 export function visibleInstances(state: CellState, sees: (instance: InstanceRecord) => boolean): readonly InstanceRecord[] {
-  return [...state.instances.values()].filter((instance) => sees(instance)).toSorted((a, b) => a.launchIndex - b.launchIndex || (a.id < b.id ? -1 : 1));
+  return state.instances.values().filter((instance) => sees(instance)).toSorted((a, b) => a.launchIndex - b.launchIndex || (a.id < b.id ? -1 : 1));
 }
 
 export function volumeView(volume: VolumeRecord, health: ReadonlyMap<string, HeardHealth>): VolumeView {

@@ -21,7 +21,7 @@ export interface NodeSights {
 
 /** All nodes by name, those that were removed for good left out. */
 export function nodeViews(state: CellState, sights: NodeSights): readonly NodeView[] {
-  return [...state.nodes.values()]
+  return state.nodes.values()
     .filter((node) => node.phase !== 'removed')
     .toSorted((a, b) => byName(a.id, b.id))
     .map((node) => nodeView(node, state, sights));

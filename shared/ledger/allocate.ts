@@ -17,7 +17,7 @@ export function nextMinor(state: CellState): { readonly minor: number; readonly 
   for (let at = state.nextMinor; at < state.nextMinor + MINOR_MAX; at += 1) {
     const minor = 1 + ((at - 1) % MINOR_MAX);
     if (at > MINOR_MAX) {
-      taken ??= new Set([...state.volumes.values()].map((volume) => volume.minor));
+      taken ??= new Set(state.volumes.values().map((volume) => volume.minor));
       if (taken.has(minor)) continue;
     }
     return { minor, port: PORT_BASE + minor, next: at + 1 };
@@ -36,7 +36,7 @@ export function nextAddress(state: CellState): { readonly privateAddress: string
     if (low === 0 || low === 0xff) continue;
     const privateAddress = `10.77.${high}.${low}`;
     if (at >= ADDRESS_MIN + span) {
-      taken ??= new Set([...state.instances.values()].map((instance) => instance.privateAddress));
+      taken ??= new Set(state.instances.values().map((instance) => instance.privateAddress));
       if (taken.has(privateAddress)) continue;
     }
     const hex = (byte: number): string => byte.toString(16).padStart(2, '0');

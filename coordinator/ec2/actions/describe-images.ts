@@ -38,7 +38,7 @@ export const describeImages = defineAction('DescribeImages', { effect: 'reads' }
   const state = await ports.cell.fresh();
   // Images have no tags yet, so a filter by tag is a filter that matches none of them.
   const isWanted = compileFilters(input.Filters, FIELDS, () => ({}));
-  const named = input.ImageIds === undefined ? [...state.images.values()] : [...new Set(input.ImageIds)].map((id) => findImage(state, id));
+  const named = input.ImageIds === undefined ? state.images.values() : [...new Set(input.ImageIds)].map((id) => findImage(state, id));
   const isOwned = ownersInclude(input.Owners, account.accountId);
   const mayRun = input.ExecutableUsers === undefined || input.ExecutableUsers.some((user) => user === 'all' || user === 'self' || user === account.accountId);
   const images = named.filter((image) => mayRun && isOwned && isWanted(image)).toSorted((a, b) => (a.id < b.id ? -1 : 1));

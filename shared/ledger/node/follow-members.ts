@@ -15,8 +15,8 @@ export interface VoterMesh extends Mesh {
 /** The members of a cell. */
 export function membersOf(state: CellState): readonly Member[] {
   return [
-    ...[...state.nodes.values()].filter((node) => node.phase !== 'removed').map((node) => ({ id: node.id, peerId: node.peerId, address: node.meshAddress })),
-    ...[...state.coordinators.values()].map((coordinator) => ({ id: coordinator.id, peerId: coordinator.peerId, address: coordinator.meshAddress })),
+    ...state.nodes.values().filter((node) => node.phase !== 'removed').map((node) => ({ id: node.id, peerId: node.peerId, address: node.meshAddress })),
+    ...state.coordinators.values().map((coordinator) => ({ id: coordinator.id, peerId: coordinator.peerId, address: coordinator.meshAddress })),
   ];
 }
 
