@@ -36,6 +36,12 @@ export async function readBody(request: Request, bytesMax: number = BODY_BYTES_M
   const tooLarge = new Ec2Error('RequestEntityTooLarge', `The request must not be larger than ${bytesMax} bytes`);
   const announced = request.headers.get('content-length');
   if (announced !== null && Number(announced) > bytesMax) throw tooLarge;
+  // Node's parser lets no more in than was announced, and the whole body comes without a stream around it.
+  if (announced !== null) {
+    const body = new Uint8Array(await request.arrayBuffer());
+    if (body.length > bytesMax) throw tooLarge;
+    return body;
+  }
   const chunks: Uint8Array[] = [];
   let length = 0;
   if (request.body === null) return new Uint8Array(0);
