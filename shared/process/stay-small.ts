@@ -3,6 +3,7 @@
  * for, so a process that asks for little keeps the garbage of its start for ever.
  */
 import { flushCompileCache } from 'node:module';
+import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Timers } from '../world.ts';
@@ -24,6 +25,10 @@ export const SMALL_ENVIRONMENT = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_
 const FIRST_MS = 15_000;
 /** Rarely: a full collection of such a heap takes 20 to 40 ms, a hundredth of what a lease forgives. */
 const EVERY_MS = 120_000;
+/** How long it must have waited rather than worked: in a process that has much to do the same collection takes 400 ms (measured), of its work's time. */
+const QUIET_MS = 3_000;
+/** An idle agent works 1 to 3 % of the time. */
+const QUIET_SHARE_MAX = 0.15;
 
 /** Node's own collector; asked for at run time, because a flag at the start would make the compile cache another one. */
 type Collect = (options: { readonly type: 'major'; readonly execution: 'sync'; readonly flavor: 'last-resort' }) => void;
@@ -37,15 +42,38 @@ export function forgetCompiled(): void {
   flushCompileCache();
 }
 
-/** Gives unused memory back, for as long as the process lives. */
-export function staySmall(timers: Timers): void {
+/**
+ * Gives unused memory back, for as long as the process lives, at times when it has little to do. `busyShare` tells how much of the
+ * time since it was asked last the event loop worked, 0 to 1.
+ */
+export function staySmall(timers: Timers, busyShare: () => number = loopShare()): void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as Collect;
   const later = (delayMs: number): void => {
     timers.after(delayMs, () => {
+      busyShare();
+      whenQuiet();
+    });
+  };
+  const whenQuiet = (): void => {
+    timers.after(QUIET_MS, () => {
+      if (busyShare() > QUIET_SHARE_MAX) {
+        whenQuiet();
+        return;
+      }
       collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
       later(EVERY_MS);
     });
   };
   later(FIRST_MS);
+}
+
+function loopShare(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
+  };
 }

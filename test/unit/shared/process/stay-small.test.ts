@@ -10,17 +10,29 @@ import { VirtualWorld } from '../../../support/virtual-world.ts';
 
 const small = suite('a process that stays small');
 
+/** Whether the garbage of before is gone after so many ms of the process's life. */
+async function isCollected(world: VirtualWorld, waitMs: number): Promise<boolean> {
+  const garbage = new WeakRef(Array.from({ length: 100_000 }, (_, at) => ({ at })));
+  // A WeakRef keeps its target until the turn of the event loop ends.
+  await new Promise((resolve) => setImmediate(resolve));
+  await world.advance(waitMs);
+  await new Promise((resolve) => setImmediate(resolve));
+  return garbage.deref() === undefined;
+}
+
 small('gives back what nobody uses, soon after its start and again later', async () => {
   const world = new VirtualWorld(1);
-  staySmall(world.timers);
-  for (const waitMs of [20_000, 130_000]) {
-    const garbage = new WeakRef(Array.from({ length: 100_000 }, (_, at) => ({ at })));
-    // A WeakRef keeps its target until the turn of the event loop ends.
-    await new Promise((resolve) => setImmediate(resolve));
-    await world.advance(waitMs);
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.is(garbage.deref(), undefined);
-  }
+  staySmall(world.timers, () => 0.02);
+  for (const waitMs of [20_000, 130_000]) assert.ok(await isCollected(world, waitMs));
+});
+
+small('waits with that while it has much to do', async () => {
+  const world = new VirtualWorld(1);
+  let share = 0.8;
+  staySmall(world.timers, () => share);
+  assert.not(await isCollected(world, 120_000));
+  share = 0.02;
+  assert.ok(await isCollected(world, 5_000));
 });
 
 small('lets go of the compiled code that Node keeps for the compile cache', () => {
