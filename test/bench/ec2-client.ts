@@ -28,14 +28,24 @@ export class Ec2Client {
 
   /** Asks, and returns the XML. Throws with the answer when it is an error. */
   async ask(action: string, parameters: Readonly<Record<string, string>> = {}): Promise<string> {
+    return await (await this.#sign(action, parameters))();
+  }
+
+  /** Signs a request, which is sent when the result is called. */
+  async #sign(action: string, parameters: Readonly<Record<string, string>>): Promise<() => Promise<string>> {
     const { hostname, port } = this.#endpoint;
     const body = new URLSearchParams({ Action: action, Version: API_VERSION, ...parameters }).toString();
     const signed = await this.#signer.sign(new HttpRequest({
       method: 'POST', protocol: 'http:', hostname, port: Number(port), path: '/', body,
       headers: { host: `${hostname}:${port}`, 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
     }));
+    return async () => await this.#send(action, signed.headers, body);
+  }
+
+  async #send(action: string, headers: Readonly<Record<string, string>>, body: string): Promise<string> {
+    const { hostname, port } = this.#endpoint;
     const { status, text } = await new Promise<{ readonly status: number; readonly text: string }>((settle, fail) => {
-      const asked = request({ hostname, port, method: 'POST', path: '/', headers: { ...signed.headers, 'content-length': Buffer.byteLength(body) }, agent: this.#agent, timeout: REQUEST_MS_MAX }, (answer) => {
+      const asked = request({ hostname, port, method: 'POST', path: '/', headers: { ...headers, 'content-length': Buffer.byteLength(body) }, agent: this.#agent, timeout: REQUEST_MS_MAX }, (answer) => {
         const pieces: Buffer[] = [];
         answer.on('data', (piece: Buffer) => void pieces.push(piece));
         answer.on('end', () => settle({ status: answer.statusCode ?? 0, text: Buffer.concat(pieces).toString() }));
@@ -58,8 +68,13 @@ export class Ec2Client {
 
   /** Requests `count` instances of the smallest type and returns their ids. */
   async runInstances(image: string, count: number): Promise<readonly string[]> {
-    const text = await this.ask('RunInstances', { ImageId: image, InstanceType: 't1.micro', MinCount: String(count), MaxCount: String(count) });
-    return [...text.matchAll(/<instanceId>(i-\w+)<\/instanceId>/g)].map(([, id = '']) => id);
+    return await (await this.readyToRun(image, count))();
+  }
+
+  /** Signs a request for `count` instances of the smallest type, which is sent when the result is called. Valid for five minutes. */
+  async readyToRun(image: string, count: number): Promise<() => Promise<readonly string[]>> {
+    const send = await this.#sign('RunInstances', { ImageId: image, InstanceType: 't1.micro', MinCount: String(count), MaxCount: String(count) });
+    return async () => [...(await send()).matchAll(/<instanceId>(i-\w+)<\/instanceId>/g)].map(([, id = '']) => id);
   }
 
   close(): void {
