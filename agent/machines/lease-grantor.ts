@@ -142,19 +142,19 @@ function onArrived(before: GrantorState, renewal: Renewal, address: string, atMs
   if (driftRate !== null) effects.push({ kind: 'reportDrift', node: renewal.node, rate: driftRate });
   if (state.term === null) return { state, effects };
   if (disputedBoots !== null) effects.push({ kind: 'reportTwoBoots', node: renewal.node, bootIds: disputedBoots });
-  const judged = enqueue(state, { renewal, address, arrivedAtMs: atMs }, state.term, rules);
+  const judged = enqueue(state, { renewal, address, arrivedAtMs: atMs }, rules);
   const begun = beginRound(judged.state, atMs, rules);
   return { state: begun.state, effects: [...effects, ...judged.effects, ...begun.effects] };
 }
 
 /** Judges a renewal on the leader: it waits for a round, or is answered at once. */
-function enqueue(state: GrantorState, one: Waiting, term: number, rules: GrantRules): Step<GrantorState, GrantorEffect> {
+function enqueue(state: GrantorState, one: Waiting, rules: GrantRules): Step<GrantorState, GrantorEffect> {
   const { renewal, address } = one;
   const verdict = judgeRenewal(renewal, isDisputed(state, renewal.node, one.arrivedAtMs), rules);
   const isCurrent = rules.cell.nodes.get(renewal.node)?.bootId === renewal.bootId;
   const effects: GrantorEffect[] = [];
   if (isCurrent) effects.push({ kind: 'renewalHeard', node: renewal.node, bootId: renewal.bootId, counted: verdict.kind === 'grant' });
-  if (verdict.kind === 'refuse') effects.push(answer(renewal, address, term, verdict.reason, rules));
+  if (verdict.kind === 'refuse') effects.push(answer(renewal, address, verdict.reason, rules));
   if (verdict.kind !== 'grant') return { state, effects };
   const waitingSinceMs = state.waiting.size === 0 ? one.arrivedAtMs : Math.min(state.waitingSinceMs, one.arrivedAtMs);
   return { state: { ...state, waiting: state.waiting.set(renewal.node, one), waitingSinceMs }, effects };
@@ -175,8 +175,8 @@ function onRoundEnded(before: GrantorState, number: number, confirmed: boolean, 
   for (const { renewal, address, arrivedAtMs } of confirmed ? round.renewals : []) {
     // Again, because the node's fate may have been decided while the round was under way (S10).
     const verdict = judgeRenewal(renewal, isDisputed(before, renewal.node, arrivedAtMs), rules);
-    if (verdict.kind === 'grant') effects.push(answer(renewal, address, term, 'granted', rules));
-    if (verdict.kind === 'refuse') effects.push(answer(renewal, address, term, verdict.reason, rules));
+    if (verdict.kind === 'grant') effects.push(answer(renewal, address, 'granted', rules));
+    if (verdict.kind === 'refuse') effects.push(answer(renewal, address, verdict.reason, rules));
   }
   const next = beginRound({ ...before, round: null }, atMs, rules);
   return { state: next.state, effects: [...effects, ...next.effects] };
@@ -189,7 +189,7 @@ function onLeads(before: GrantorState, term: number | null, atMs: number, rules:
   const effects: GrantorEffect[] = [];
   for (const { last } of before.heard.values()) {
     if (atMs - last.arrivedAtMs >= rules.petWindowMs) continue;
-    const judged = enqueue(state, last, term, rules);
+    const judged = enqueue(state, last, rules);
     state = judged.state;
     effects.push(...judged.effects);
   }
@@ -197,9 +197,9 @@ function onLeads(before: GrantorState, term: number | null, atMs: number, rules:
   return { state: begun.state, effects: [...effects, ...begun.effects] };
 }
 
-function answer(renewal: Renewal, address: string, term: number, status: Grant['status'], rules: GrantRules): GrantorEffect {
+function answer(renewal: Renewal, address: string, status: Grant['status'], rules: GrantRules): GrantorEffect {
   const constants = constantsHash(TIMING_PROFILES[rules.cell.parameters.profile]);
-  const grant: Grant = { kind: 'grant', nonce: renewal.nonce, term, status, constants };
+  const grant: Grant = { kind: 'grant', nonce: renewal.nonce, status, constants };
   return { kind: 'answer', to: renewal.node, address, grant };
 }
 

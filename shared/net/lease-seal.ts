@@ -2,11 +2,11 @@
  * How does the leader know that a lease datagram is really from that node, and the node that the answer is from that voter?
  *
  *     byte 0     version
- *     byte 1     length of the sender's id
- *     ...        the sender's id
+ *     byte 1, 2  the sender's mark: the low 16 bits of FNV-1a over its id
  *     ...        the payload
  *     last 16    HMAC-SHA256 over all before it, its first half (RFC 4868: HMAC-SHA-256-128)
  *
+ * The mark only says which keys to try, so that names cost no bytes; who sent it is whose key fits.
  * The key is pairwise (X25519, then HKDF-SHA256) and bound to the cell and to who sends to whom, so a datagram is worth
  * nothing in another cell, to another receiver, or sent back. Leases are no secret; what must not be possible is to
  * forge them. Repeats are for the layer above: every renewal carries a nonce that its answer echoes.
@@ -19,13 +19,12 @@ import type { CellId, MemberId } from '../ids.ts';
 import { parseLeasePublicKey } from './lease-key.ts';
 
 /** Version of sealed datagrams; others are silently dropped. */
-const SEAL_VERSION = 2;
+const SEAL_VERSION = 3;
 const KEY_BYTES = 32;
 const TAG_BYTES = 16;
-/** Ids are at most 31 characters of ASCII (ids.ts). */
-const ID_BYTES_MAX = 31;
-/** What a seal adds to a payload at most, bytes. */
-export const SEAL_OVERHEAD_MAX = 2 + ID_BYTES_MAX + TAG_BYTES;
+const HEAD_BYTES = 3;
+/** What a seal adds to a payload, bytes. */
+export const SEAL_OVERHEAD = HEAD_BYTES + TAG_BYTES;
 
 /** Options of {@link createSealer}. */
 export interface SealerOptions {
@@ -33,7 +32,7 @@ export interface SealerOptions {
   readonly self: MemberId;
   /** X25519 (lease-key.ts). */
   readonly privateKey: KeyObject;
-  /** Public keys of those we speak with, base64. Asked each time, so a removed member is refused at once. */
+  /** Public keys of those we speak with, base64. Asked each time, so a removed member is refused at once. A map of the same size is taken to name the same members. */
   readonly peers: () => ReadonlyMap<MemberId, string>;
 }
 
@@ -73,7 +72,8 @@ interface Pair {
 export function createSealerFrom(self: MemberId, pairs: ReadonlyMap<MemberId, PairKeys>): Sealer {
   const secret = (hex: string): KeyObject => createSecretKey(Buffer.from(hex, 'hex'));
   const keys = new Map([...pairs].map(([other, { sendKey, receiveKey }]) => [other, { sendKey: secret(sendKey), receiveKey: secret(receiveKey) }]));
-  return sealerOver(self, (other) => keys.get(other) ?? null);
+  const marks = marksOf(keys.keys());
+  return sealerOver(self, (mark) => marks.get(mark) ?? [], (other) => keys.get(other) ?? null);
 }
 
 /** A sealer. Agreeing on a key costs about 0.1 ms once per peer; a datagram some microseconds. */
@@ -111,27 +111,52 @@ export function createSealer(options: SealerOptions): AgreeingSealer {
     return pair;
   }
 
-  return { ...sealerOver(self, (other) => pairWith(other)?.keys ?? null), keysWith: (other) => pairWith(other)?.handedOut ?? null };
+  let marked: { readonly peers: ReadonlyMap<MemberId, string>; readonly size: number; readonly marks: ReturnType<typeof marksOf> } | null = null;
+
+  function membersMarked(mark: number): readonly MemberId[] {
+    const peers = options.peers();
+    if (marked?.peers !== peers || marked.size !== peers.size) marked = { peers, size: peers.size, marks: marksOf(peers.keys()) };
+    return marked.marks.get(mark) ?? [];
+  }
+
+  return { ...sealerOver(self, membersMarked, (other) => pairWith(other)?.keys ?? null), keysWith: (other) => pairWith(other)?.handedOut ?? null };
 }
 
-function sealerOver(self: MemberId, keysWith: (other: MemberId) => Keys | null): Sealer {
+/** The low 16 bits of FNV-1a. Two members may have the same mark. */
+function markOf(id: MemberId): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < id.length; at += 1) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
+  return hash & 0xffff;
+}
+
+function marksOf(ids: Iterable<MemberId>): ReadonlyMap<number, readonly MemberId[]> {
+  return Map.groupBy(ids, markOf);
+}
+
+function sealerOver(self: MemberId, membersMarked: (mark: number) => readonly MemberId[], keysWith: (other: MemberId) => Keys | null): Sealer {
   const tag = (key: KeyObject, bytes: Uint8Array): Buffer => createHmac('sha256', key).update(bytes).digest().subarray(0, TAG_BYTES);
+  const mark = markOf(self);
   return {
     seal(to, bytes) {
       const keys = keysWith(to);
       if (keys === null) return null;
-      const head = Buffer.concat([Buffer.from([SEAL_VERSION, self.length]), Buffer.from(self, 'latin1'), bytes]);
-      return Buffer.concat([head, tag(keys.sendKey, head)]);
+      const sealed = Buffer.allocUnsafe(bytes.byteLength + SEAL_OVERHEAD);
+      sealed[0] = SEAL_VERSION;
+      sealed.writeUInt16BE(mark, 1);
+      sealed.set(bytes, HEAD_BYTES);
+      const end = HEAD_BYTES + bytes.byteLength;
+      sealed.set(tag(keys.sendKey, sealed.subarray(0, end)), end);
+      return sealed;
     },
     open(bytes) {
-      const idLength = bytes[1] ?? 0;
-      if (bytes[0] !== SEAL_VERSION || idLength === 0 || idLength > ID_BYTES_MAX || bytes.byteLength < 2 + idLength + TAG_BYTES) return null;
-      const from = Buffer.from(bytes.buffer, bytes.byteOffset + 2, idLength).toString('latin1') as MemberId; // Known names only, below.
-      const keys = keysWith(from);
-      if (keys === null) return null;
+      if (bytes[0] !== SEAL_VERSION || bytes.byteLength < SEAL_OVERHEAD) return null;
       const end = bytes.byteLength - TAG_BYTES;
-      if (!timingSafeEqual(tag(keys.receiveKey, bytes.subarray(0, end)), bytes.subarray(end))) return null;
-      return { from, bytes: bytes.subarray(2 + idLength, end) };
+      for (const from of membersMarked((bytes[1] ?? 0) * 256 + (bytes[2] ?? 0))) {
+        const keys = keysWith(from);
+        if (keys === null || !timingSafeEqual(tag(keys.receiveKey, bytes.subarray(0, end)), bytes.subarray(end))) continue;
+        return { from, bytes: bytes.subarray(HEAD_BYTES, end) };
+      }
+      return null;
     },
   };
 }

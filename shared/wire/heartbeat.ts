@@ -1,10 +1,11 @@
 /**
  * How do a leader and its voters tell each other that they live? Raft's heartbeats and their answers as datagrams.
  *
- *     heartbeat          'H' version 1 from:4 to:4 term:u48 round:u48 commit:u48
- *     heartbeatResponse  'H' version 2 from:4 to:4 term:u48 round:u48
+ *     heartbeat          'H' 0x21 from:4 to:4 term:count round:count commit:count
+ *     heartbeatResponse  'H' 0x22 from:4 to:4 term:count round:count
  *
- * Numbers are big-endian. `from` and `to` are the stores' parts of the voter ids; the members' parts are who sealed the
+ * The second byte is the version, 2, and the kind. A count is as long as it needs: seven bits a byte, the lowest first, the
+ * eighth says that more follow. `from` and `to` are the stores' parts of the voter ids; the members' parts are who sealed the
  * datagram and whom it was sealed for (sealed-socket.ts). Raft lets every message be lost, repeated or overtaken, so the
  * most frequent ones need no connection: over the mesh an idle leader would spend most of its work on them.
  */
@@ -12,12 +13,13 @@ import type { MemberId } from '../ids.ts';
 
 /** First byte of these datagrams; leases have 'L'. */
 export const HEARTBEAT_MAGIC = 0x48;
-const VERSION = 1;
+const VERSION = 2;
 const HEARTBEAT = 1;
 const RESPONSE = 2;
 const STORE_BYTES = 4;
-const COUNT_BYTES = 6;
-const HEAD_BYTES = 3 + 2 * STORE_BYTES + 2 * COUNT_BYTES;
+const HEAD_BYTES = 2 + 2 * STORE_BYTES;
+/** Enough for 2^49: terms, rounds and indexes never get there. */
+const COUNT_BYTES_MAX = 7;
 
 /** The fields that travel, as in shared/ledger/raft/types.ts; `from` and `to` are voter ids. */
 export type Heartbeat = { readonly from: string; readonly to: string; readonly term: number; readonly round: number } & (
@@ -26,29 +28,26 @@ export type Heartbeat = { readonly from: string; readonly to: string; readonly t
 );
 
 export function encodeHeartbeat(message: Heartbeat): Uint8Array {
-  const isHeartbeat = message.kind === 'heartbeat';
-  const bytes = new Uint8Array(HEAD_BYTES + (isHeartbeat ? COUNT_BYTES : 0));
+  const counts = [message.term, message.round, ...(message.kind === 'heartbeat' ? [message.commit] : [])].flatMap(countBytes);
+  const bytes = new Uint8Array(HEAD_BYTES + counts.length);
   const view = new DataView(bytes.buffer);
-  bytes.set([HEARTBEAT_MAGIC, VERSION, isHeartbeat ? HEARTBEAT : RESPONSE]);
-  view.setUint32(3, storeOf(message.from));
-  view.setUint32(3 + STORE_BYTES, storeOf(message.to));
-  setCount(view, 3 + 2 * STORE_BYTES, message.term);
-  setCount(view, 3 + 2 * STORE_BYTES + COUNT_BYTES, message.round);
-  if (message.kind === 'heartbeat') setCount(view, HEAD_BYTES, message.commit);
+  bytes.set([HEARTBEAT_MAGIC, 16 * VERSION + (message.kind === 'heartbeat' ? HEARTBEAT : RESPONSE)]);
+  view.setUint32(2, storeOf(message.from));
+  view.setUint32(2 + STORE_BYTES, storeOf(message.to));
+  bytes.set(counts, HEAD_BYTES);
   return bytes;
 }
 
 /** The message that `from` sealed for `to`, or null when the bytes are anything but a whole one of this version. */
 export function decodeHeartbeat(bytes: Uint8Array, from: MemberId, to: MemberId): Heartbeat | null {
-  const kind = bytes[2];
-  if (bytes[0] !== HEARTBEAT_MAGIC || bytes[1] !== VERSION || (kind !== HEARTBEAT && kind !== RESPONSE)) return null;
-  if (bytes.length !== HEAD_BYTES + (kind === HEARTBEAT ? COUNT_BYTES : 0)) return null;
+  const kind = (bytes[1] ?? 0) - 16 * VERSION;
+  if (bytes.length < HEAD_BYTES || bytes[0] !== HEARTBEAT_MAGIC || (kind !== HEARTBEAT && kind !== RESPONSE)) return null;
+  const counts = countsIn(bytes.subarray(HEAD_BYTES));
+  const [term, round, commit] = counts ?? [];
+  if (counts?.length !== (kind === HEARTBEAT ? 3 : 2) || term === undefined || round === undefined) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const common = {
-    from: voterOf(from, view.getUint32(3)), to: voterOf(to, view.getUint32(3 + STORE_BYTES)),
-    term: getCount(view, 3 + 2 * STORE_BYTES), round: getCount(view, 3 + 2 * STORE_BYTES + COUNT_BYTES),
-  };
-  return kind === HEARTBEAT ? { kind: 'heartbeat', ...common, commit: getCount(view, HEAD_BYTES) } : { kind: 'heartbeatResponse', ...common };
+  const common = { from: voterOf(from, view.getUint32(2)), to: voterOf(to, view.getUint32(2 + STORE_BYTES)), term, round };
+  return commit === undefined ? { kind: 'heartbeatResponse', ...common } : { kind: 'heartbeat', ...common, commit };
 }
 
 /** The part of a voter id that names its store: 32 bits, eight hex digits in the id (ids.ts). */
@@ -60,11 +59,25 @@ function voterOf(member: MemberId, store: number): string {
   return `${member}.${store.toString(16).padStart(2 * STORE_BYTES, '0')}`;
 }
 
-function setCount(view: DataView, at: number, value: number): void {
-  view.setUint16(at, Math.floor(value / 2 ** 32));
-  view.setUint32(at + 2, value % 2 ** 32);
+function countBytes(value: number): readonly number[] {
+  const bytes: number[] = [];
+  let left = value;
+  for (; left >= 128; left = Math.floor(left / 128)) bytes.push(128 + (left % 128));
+  return [...bytes, left];
 }
 
-function getCount(view: DataView, at: number): number {
-  return view.getUint16(at) * 2 ** 32 + view.getUint32(at + 2);
+/** All counts of the bytes; null when one is cut, too long, or longer than it needs. */
+function countsIn(bytes: Uint8Array): readonly number[] | null {
+  const counts: number[] = [];
+  let [value, length] = [0, 0];
+  for (const byte of bytes) {
+    value += (byte % 128) * 128 ** length;
+    length += 1;
+    if (length > COUNT_BYTES_MAX) return null;
+    if (byte >= 128) continue;
+    if (byte === 0 && length > 1) return null;
+    counts.push(value);
+    [value, length] = [0, 0];
+  }
+  return length === 0 ? counts : null;
 }

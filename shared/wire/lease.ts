@@ -5,11 +5,12 @@
  * people, and are never retried: a lost one is replaced by the next. On the wire each is sealed for one receiver
  * (see {@link Sealer}), so what is decoded here was written by the member that it is said to come from.
  *
- *     renewal  'L' version 1 constants:u32 cluster:16 boot:16 nonce:12 node:text cell:text
- *     grant    'L' version 2 status:u8 constants:u32 term:u48 nonce:12
+ *     renewal  'L' 0x31 constants:u32 cluster:16 boot:16 nonce:12 node:text cell:text
+ *     grant    'L' 0x32 status:u8 constants:u32 nonce:12
  *
- * Numbers are big-endian; a text is one byte of length and ASCII. A grant names no leader: its seal does. A leader sends
- * one to each node of the cell twice a second, so every byte of it counts.
+ * The second byte is the version, 3, and the kind. Numbers are big-endian; a text is one byte of length and ASCII. A grant names
+ * no leader: its seal does; and no term: the leader was confirmed in it before it answered. A leader sends one to each node of the
+ * cell twice a second, so every byte of it counts.
  */
 import { parseBootId, parseCellId, parseNodeId } from '../ids.ts';
 import type { BootId, CellId, MemberId, NodeId } from '../ids.ts';
@@ -17,7 +18,7 @@ import { CLOCK_RATE_ERROR } from '../model/timing.ts';
 import type { TimingProfile } from '../model/timing.ts';
 
 /** Version of both datagrams. Another version is not understood, hence not answered. */
-const LEASE_VERSION = 2;
+const LEASE_VERSION = 3;
 
 /** First byte of both; heartbeats have 'H'. */
 export const LEASE_MAGIC = 0x4c;
@@ -46,7 +47,6 @@ export type LeaseRefusal = 'fenced' | 'notAdmitted' | 'wrongProfile' | 'wrongClu
 export interface Grant {
   readonly kind: 'grant';
   readonly nonce: string;
-  readonly term: number;
   readonly status: 'granted' | LeaseRefusal;
   /** {@link constantsHash} of the profile that the ledger holds. */
   readonly constants: number;
@@ -111,7 +111,6 @@ export function encodeGrant(grant: Grant): Uint8Array {
   const writer = new Writer(GRANT);
   writer.number(STATUSES.indexOf(grant.status), 1);
   writer.number(grant.constants, 4);
-  writer.number(grant.term, 6);
   writer.hex(grant.nonce);
   return writer.finish();
 }
@@ -120,8 +119,8 @@ export function encodeGrant(grant: Grant): Uint8Array {
 export function decodeLease(bytes: Uint8Array): Renewal | Grant | null {
   if (bytes.length > LEASE_BYTES_MAX) return null;
   const reader = new Reader(bytes);
-  if (reader.number(1) !== LEASE_MAGIC || reader.number(1) !== LEASE_VERSION) return null;
-  const kind = reader.number(1);
+  if (reader.number(1) !== LEASE_MAGIC) return null;
+  const kind = reader.number(1) - 16 * LEASE_VERSION;
   try {
     if (kind === RENEWAL) return decodeRenewal(reader);
     if (kind === GRANT) return decodeGrant(reader);
@@ -146,10 +145,9 @@ function decodeRenewal(reader: Reader): Renewal | null {
 function decodeGrant(reader: Reader): Grant | null {
   const status = STATUSES[reader.number(1)];
   const constants = reader.number(4);
-  const term = reader.number(6);
   const nonce = reader.hex(NONCE_BYTES);
   if (!reader.isWhole() || status === undefined) return null;
-  return { kind: 'grant', nonce, term, status, constants };
+  return { kind: 'grant', nonce, status, constants };
 }
 
 /** Appends fields to one datagram. */
@@ -157,7 +155,7 @@ class Writer {
   readonly #bytes: number[];
 
   constructor(kind: number) {
-    this.#bytes = [LEASE_MAGIC, LEASE_VERSION, kind];
+    this.#bytes = [LEASE_MAGIC, 16 * LEASE_VERSION + kind];
   }
 
   number(value: number, size: number): void {

@@ -1,11 +1,11 @@
 /*
  * What do a keeper and the voters say to each other, and how is it sealed?
  *
- *     renewal  'L' version 1 constants:u32 cluster:16 boot:16 nonce:12 node:text cell:text     (shared/wire/lease.ts)
- *     grant    'L' version 2 status:u8 constants:u32 term:u48 nonce:12
- *     seal     version, length of the sender's id, the id, the payload, 16 bytes of HMAC-SHA256  (shared/net/lease-seal.ts)
+ *     renewal  'L' 0x31 constants:u32 cluster:16 boot:16 nonce:12 node:text cell:text     (shared/wire/lease.ts)
+ *     grant    'L' 0x32 status:u8 constants:u32 nonce:12
+ *     seal     version, two bytes of mark, the payload, 16 bytes of HMAC-SHA256           (shared/net/lease-seal.ts)
  *
- * Numbers are big-endian; a text is one byte of length and ASCII.
+ * The mark only says whose keys to try: who sent it is whose key fits. Numbers are big-endian; a text is one byte of length and ASCII.
  */
 #include "lease-wire.h"
 
@@ -13,18 +13,25 @@
 #include <string.h>
 
 enum {
-  MAGIC = 'L', LEASE_VERSION = 2, RENEWAL = 1, GRANT = 2, SEAL_VERSION = 2, TAG_BYTES = 16,
-  HEAD_BYTES = 3, STATUS_AT = HEAD_BYTES, GRANT_NONCE_AT = STATUS_AT + 1 + 4 + 6, GRANT_BYTES = GRANT_NONCE_AT + NONCE_BYTES,
+  MAGIC = 'L', RENEWAL = 0x31, GRANT = 0x32, SEAL_VERSION = 3, SEAL_BYTES = 3, TAG_BYTES = 16,
+  HEAD_BYTES = 2, STATUS_AT = HEAD_BYTES, GRANT_NONCE_AT = STATUS_AT + 1 + 4, GRANT_BYTES = GRANT_NONCE_AT + NONCE_BYTES,
 };
+
+/* FNV-1a. */
+static uint32_t fnv(const char *text, size_t length) {
+  uint32_t hash = 0x811c9dc5;
+  for (size_t at = 0; at < length; at += 1) hash = (hash ^ (uint8_t)text[at]) * 0x01000193;
+  return hash;
+}
+
+static uint16_t mark_of(const char *id) { return (uint16_t)fnv(id, strlen(id)); }
 
 uint32_t constants_hash(const struct profile *profile) {
   char figures[96];
   /* The last is CLOCK_RATE_ERROR (SAFETY.md 4.2). */
   int length = snprintf(figures, sizeof figures, "%s %d %d %d %d %d %d 0.02", profile->name, profile->renew_interval_ms, profile->pet_window_ms,
     profile->watchdog_ms, profile->watchdog_latency_ms, profile->margin_ms, profile->fence_wait_ms);
-  uint32_t hash = 0x811c9dc5; /* FNV-1a */
-  for (int at = 0; at < length; at += 1) hash = (hash ^ (uint8_t)figures[at]) * 0x01000193;
-  return hash;
+  return fnv(figures, (size_t)length);
 }
 
 static uint8_t *put_uuid(uint8_t *to, const char *uuid) {
@@ -48,10 +55,11 @@ static uint8_t *put_text(uint8_t *to, const char *text) {
 size_t seal_renewal(uint8_t datagram[DATAGRAM_BYTES_MAX], const struct renewal *renewal, const struct cell *cell, const struct voter *voter) {
   uint32_t constants = constants_hash(renewal->profile);
   uint8_t *to = datagram, tag[SHA256_BYTES];
+  uint16_t mark = mark_of(renewal->self);
   *to++ = SEAL_VERSION;
-  to = put_text(to, renewal->self);
+  *to++ = (uint8_t)(mark >> 8);
+  *to++ = (uint8_t)mark;
   *to++ = MAGIC;
-  *to++ = LEASE_VERSION;
   *to++ = RENEWAL;
   for (int shift = 24; shift >= 0; shift -= 8) *to++ = (uint8_t)(constants >> shift);
   to = put_uuid(to, cell->cluster_uuid);
@@ -80,17 +88,26 @@ static bool is_same_tag(const uint8_t *one, const uint8_t *other) {
   return difference == 0;
 }
 
-bool open_grant(const uint8_t *datagram, size_t length, const struct cell *cell, struct holder_event *event) {
+/* The voter whose key fits; NULL when none does. */
+static const struct voter *find_sender(const uint8_t *datagram, size_t length, const struct cell *cell) {
   uint8_t tag[SHA256_BYTES];
-  if (length < 2 || length > DATAGRAM_BYTES_MAX || datagram[0] != SEAL_VERSION) return false;
-  size_t id_length = datagram[1], head = 2 + id_length;
-  if (id_length == 0 || id_length > ID_BYTES_MAX || length != head + GRANT_BYTES + TAG_BYTES) return false;
-  const struct voter *voter = find_voter(cell, (const char *)datagram + 2, id_length);
+  uint16_t mark = (uint16_t)(datagram[1] << 8 | datagram[2]);
+  for (int at = 0; at < cell->voter_count; at += 1) {
+    const char *id = cell->voters[at].id.name;
+    const struct voter *voter = find_voter(cell, id, strlen(id));
+    if (mark_of(id) != mark) continue;
+    hmac_sha256(voter->receive_key, datagram, length - TAG_BYTES, tag);
+    if (is_same_tag(tag, datagram + length - TAG_BYTES)) return voter;
+  }
+  return NULL;
+}
+
+bool open_grant(const uint8_t *datagram, size_t length, const struct cell *cell, struct holder_event *event) {
+  if (length != SEAL_BYTES + GRANT_BYTES + TAG_BYTES || datagram[0] != SEAL_VERSION) return false;
+  const struct voter *voter = find_sender(datagram, length, cell);
   if (voter == NULL) return false;
-  hmac_sha256(voter->receive_key, datagram, length - TAG_BYTES, tag);
-  if (!is_same_tag(tag, datagram + length - TAG_BYTES)) return false;
-  const uint8_t *grant = datagram + head;
-  if (grant[0] != MAGIC || grant[1] != LEASE_VERSION || grant[2] != GRANT || grant[STATUS_AT] >= STATUS_COUNT) return false;
+  const uint8_t *grant = datagram + SEAL_BYTES;
+  if (grant[0] != MAGIC || grant[1] != GRANT || grant[STATUS_AT] >= STATUS_COUNT) return false;
   event->kind = ANSWERED;
   event->status = (enum status)grant[STATUS_AT];
   event->leader = voter->id;

@@ -91,7 +91,7 @@ class Bench {
       if (renewal?.kind !== 'renewal') return;
       this.renewals += 1;
       const answer = (status: Grant['status']): void => {
-        const sealed = sealer.seal(node, encodeGrant({ kind: 'grant', nonce: renewal.nonce, term: 3, status, constants: renewal.constants }));
+        const sealed = sealer.seal(node, encodeGrant({ kind: 'grant', nonce: renewal.nonce, status, constants: renewal.constants }));
         if (sealed !== null) this.#leader?.send(from, sealed);
       };
       this.grantLast = () => answer('granted');

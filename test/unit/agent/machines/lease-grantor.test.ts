@@ -63,12 +63,12 @@ const rounds = (effects: readonly GrantorEffect[]): readonly number[] => effects
 
 const grantor = suite('the grantor of leases');
 
-grantor('grants after a confirmed round, and names the nonce, the term and itself', () => {
+grantor('grants after a confirmed round, and names the nonce and the figures', () => {
   const it = new Granting();
   it.lead(0);
   assert.equal(rounds(it.arrive(1_000)), [1]);
   const [effect] = it.end(1_020, 1);
-  assert.equal(effect, { kind: 'answer', to: node, address: 'here:1', grant: { kind: 'grant', nonce: renewal(1_000).nonce, term: 5, status: 'granted', constants: constantsHash(standard) } });
+  assert.equal(effect, { kind: 'answer', to: node, address: 'here:1', grant: { kind: 'grant', nonce: renewal(1_000).nonce, status: 'granted', constants: constantsHash(standard) } });
 });
 
 grantor('lets a renewal that arrives during a round wait for the next one', () => {

@@ -4,7 +4,7 @@ import { parseCellId } from '../../../../shared/ids.ts';
 import type { MemberId } from '../../../../shared/ids.ts';
 import { leaseKeyFrom, parseLeasePublicKey } from '../../../../shared/net/lease-key.ts';
 import type { LeaseKey } from '../../../../shared/net/lease-key.ts';
-import { createSealer, createSealerFrom, SEAL_OVERHEAD_MAX } from '../../../../shared/net/lease-seal.ts';
+import { createSealer, createSealerFrom, SEAL_OVERHEAD } from '../../../../shared/net/lease-seal.ts';
 import type { AgreeingSealer, Sealer } from '../../../../shared/net/lease-seal.ts';
 import { memberId } from '../../../support/real-world.ts';
 
@@ -27,7 +27,7 @@ function sealed(from: Sealer, to: MemberId): Uint8Array {
 
 seal('is opened by the receiver alone, and names the sender', () => {
   const bytes = sealed(sealer(a, 1), b);
-  assert.ok(bytes.byteLength <= payload.byteLength + SEAL_OVERHEAD_MAX);
+  assert.is(bytes.byteLength, payload.byteLength + SEAL_OVERHEAD);
   const opened = sealer(b, 2).open(bytes);
   assert.is(opened?.from, a);
   assert.is(new TextDecoder().decode(opened?.bytes), '{"nonce":"0011"}');
@@ -55,6 +55,24 @@ seal('is worth nothing in another cell', () => {
 seal('does not let one member speak for another', () => {
   const forged = sealed(createSealer({ cell: parseCellId('default'), self: a, privateKey: keyOf(3).privateKey, peers: () => everybody }), b);
   assert.is(sealer(b, 2).open(forged), null);
+});
+
+seal('tells members apart whose marks are the same', () => {
+  const keys = (number: number): { sendKey: string; receiveKey: string } => ({ sendKey: number.toString(16).padStart(64, '0'), receiveKey: number.toString(16).padStart(64, 'f') });
+  const markOf = (self: MemberId): string => Buffer.from(createSealerFrom(self, new Map([[a, keys(1)]])).seal(a, payload) ?? []).toString('hex', 1, 3);
+  const seen = new Map<string, MemberId>();
+  let twins: readonly [MemberId, MemberId] | null = null;
+  for (let number = 1; twins === null; number += 1) {
+    const [one, mark] = [memberId(number), markOf(memberId(number))];
+    const other = seen.get(mark);
+    if (other !== undefined) twins = [other, one];
+    seen.set(mark, one);
+  }
+  const receiver = createSealerFrom(a, new Map(twins.map((twin, at) => [twin, { sendKey: keys(at).receiveKey, receiveKey: keys(at).sendKey }])));
+  for (const [at, twin] of twins.entries()) {
+    assert.is(receiver.open(sealed(createSealerFrom(twin, new Map([[a, keys(at)]])), a))?.from, twin);
+    assert.is(receiver.open(sealed(createSealerFrom(twin, new Map([[a, keys(7)]])), a)), null, 'with no key of either');
+  }
 });
 
 seal('follows the members as they change', () => {

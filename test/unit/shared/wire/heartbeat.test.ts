@@ -32,7 +32,8 @@ heartbeat('names who sealed it and who opened it, whatever its writer claims', (
 });
 
 heartbeat('is small', () => {
-  for (const message of messages) assert.ok(encodeHeartbeat(message).length <= 29);
+  for (const message of messages) assert.ok(encodeHeartbeat(message).length <= 10 + 3 * 7);
+  assert.is(encodeHeartbeat({ kind: 'heartbeat', from: 'node-1.00000001', to: 'node-2.fedcba98', term: 3, round: 2 * 86_400, commit: 1_000 }).length, 16);
 });
 
 heartbeat('that is cut, longer, of another version or kind is null', () => {
@@ -40,7 +41,7 @@ heartbeat('that is cut, longer, of another version or kind is null', () => {
     const bytes = encodeHeartbeat(message);
     for (let length = 0; length < bytes.length; length += 1) assert.is(decodeHeartbeat(bytes.subarray(0, length), one, two), null, `${length} bytes`);
     assert.is(decodeHeartbeat(Uint8Array.from([...bytes, 0]), one, two), null);
-    for (const [at, value] of [[0, 0x4c], [1, 2], [2, 3]] as const) {
+    for (const [at, value] of [[0, 0x4c], [1, 0x11], [1, 0x23], [1, 0x20], [1, 0x01]] as const) {
       const changed = Uint8Array.from(bytes);
       changed[at] = value;
       assert.is(decodeHeartbeat(changed, one, two), null, `byte ${at}`);
@@ -50,12 +51,17 @@ heartbeat('that is cut, longer, of another version or kind is null', () => {
 
 heartbeat('made of noise never throws, and never is one that Raft would choke on', () => {
   const chance = seededChance(1);
+  let taken = 0;
   for (let round = 0; round < 2_000; round += 1) {
     const bytes = chance.bytes(Math.floor(chance.next() * 35));
-    bytes.set([0x48, 1, 1 + Math.floor(chance.next() * 2)].slice(0, bytes.length));
+    bytes.set([0x48, 0x21 + Math.floor(chance.next() * 2)].slice(0, bytes.length));
     const arrived = decodeHeartbeat(bytes, one, two);
-    if (arrived !== null) assert.is(parseMessage({ version: RAFT_VERSION, ...arrived }).kind, 'parsed');
+    if (arrived === null) continue;
+    taken += 1;
+    assert.is(parseMessage({ version: RAFT_VERSION, ...arrived }).kind, 'parsed');
+    assert.equal([...encodeHeartbeat(arrived)], [...bytes], 'there is one way to write each');
   }
+  assert.ok(taken > 20, `${taken} were taken`);
 });
 
 heartbeat.run();

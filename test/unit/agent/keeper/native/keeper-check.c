@@ -61,19 +61,18 @@ void datagrams_send(int socket, const char *address, const uint8_t *bytes, size_
 }
 
 long datagrams_receive(int socket, uint8_t *bytes, size_t size) {
-  static const char LEADER[] = "node-2";
+  /* The mark of node-2. */
+  static const uint8_t HEAD[] = { 3, 0x35, 0x16 };
   uint8_t tag[SHA256_BYTES], key[HMAC_KEY_BYTES];
-  size_t head = 2 + strlen(LEADER), length = head + 26;
+  size_t head = sizeof HEAD, length = head + 19;
   (void)socket, (void)size;
   if (!is_granted) return -1;
   is_granted = false;
   memset(bytes, 0, length);
-  bytes[0] = 2;
-  bytes[1] = (uint8_t)strlen(LEADER);
-  memcpy(bytes + 2, LEADER, strlen(LEADER));
-  memcpy(bytes + head, "L\2\2", 3);
-  /* The renewal's nonce lies behind our own name, three bytes, a hash and two uuids. */
-  memcpy(bytes + head + 14, sent + 2 + sent[1] + 3 + 4 + 32, NONCE_BYTES);
+  memcpy(bytes, HEAD, head);
+  memcpy(bytes + head, "L\x32", 2);
+  /* The renewal's nonce lies behind the seal's head, two bytes, a hash and two uuids. */
+  memcpy(bytes + head + 7, sent + head + 2 + 4 + 32, NONCE_BYTES);
   memset(key, 0xaa, sizeof key);
   hmac_sha256(key, bytes, length, tag);
   memcpy(bytes + length, tag, 16);

@@ -23,7 +23,15 @@ function voter(random: Choices, name: string): LeaseVoter {
 }
 
 const nodes = new Choices(7);
-const CELL: KeeperCell = { kind: 'cell', cell: parseCellId('default'), clusterUuid: CLUSTER, profile: 'standard', voters: [voter(nodes, 'node-1'), voter(nodes, 'n'), voter(nodes, 'a-node-with-the-longest-name-1')] };
+/** A name whose mark in a seal is that of `name`. */
+function twinOf(name: string): string {
+  const markOf = (id: string): string => hexOf(createSealerFrom(parseMemberId(id), new Map([[self, { sendKey: '00'.repeat(32), receiveKey: '' }]])).seal(self, new Uint8Array())?.subarray(1, 3) ?? new Uint8Array());
+  const mark = markOf(name);
+  for (let number = 1; number < 2_000_000; number += 1) if (markOf(`twin-${number}`) === mark) return `twin-${number}`;
+  throw new Error(`no twin of ${name}`);
+}
+
+const CELL: KeeperCell = { kind: 'cell', cell: parseCellId('default'), clusterUuid: CLUSTER, profile: 'standard', voters: [voter(nodes, 'node-1'), voter(nodes, 'n'), voter(nodes, 'a-node-with-the-longest-name-1'), voter(nodes, twinOf('n'))] };
 /** A voter's end: what it sends we receive. */
 const endOf = (one: LeaseVoter): ReturnType<typeof createSealerFrom> => createSealerFrom(one.id, new Map([[self, { sendKey: one.receiveKey, receiveKey: one.sendKey }]]));
 const cellQuestion = (cell: KeeperCell): string => `M ${hexOf(JSON.stringify(cell))}`;
@@ -145,7 +153,7 @@ for (const build of BUILD_NAMES) {
   prove('open a grant exactly where TypeScript does: not one with a flipped bit, a cut, another’s name, another kind', () => {
     const random = new Choices(5);
     const sealer = createSealerFrom(self, new Map(CELL.voters.map((one) => [one.id, one])));
-    const whole = CELL.voters.flatMap((one) => STATUSES.map((status) => endOf(one).seal(self, encodeGrant({ kind: 'grant', nonce: hexOf(random.bytes(12)), term: random.below(2 ** 31) * 2 ** 16, status, constants: random.below(2 ** 32) })) ?? new Uint8Array()));
+    const whole = CELL.voters.flatMap((one) => STATUSES.map((status) => endOf(one).seal(self, encodeGrant({ kind: 'grant', nonce: hexOf(random.bytes(12)), status, constants: random.below(2 ** 32) })) ?? new Uint8Array()));
     const [sample = new Uint8Array(), ...rest] = whole;
     const datagrams = [...whole];
     for (let bit = 0; bit < sample.length * 8; bit += 1) datagrams.push(sample.map((byte, at) => (at === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte)));
@@ -154,8 +162,8 @@ for (const build of BUILD_NAMES) {
     // Rightly sealed, and still no grant: cut, too long, of an unknown status, version or kind.
     const [one] = CELL.voters;
     if (one === undefined) throw new Error('no voter');
-    const grant = encodeGrant({ kind: 'grant', nonce: '00'.repeat(12), term: 1, status: 'granted', constants: 1 });
-    for (let at = 0; at < 4; at += 1) for (const value of [0, 1, 2, 3, 4, 5, 76, 255]) datagrams.push(endOf(one).seal(self, grant.map((byte, where) => (where === at ? value : byte))) ?? grant);
+    const grant = encodeGrant({ kind: 'grant', nonce: '00'.repeat(12), status: 'granted', constants: 1 });
+    for (let at = 0; at < 4; at += 1) for (const value of [0, 1, 2, 3, 4, 5, 0x22, 0x31, 0x32, 0x33, 0x42, 76, 255]) datagrams.push(endOf(one).seal(self, grant.map((byte, where) => (where === at ? value : byte))) ?? grant);
     for (let length = 0; length <= grant.length + 2; length += 1) datagrams.push(endOf(one).seal(self, new Uint8Array([...grant, 0, 0]).slice(0, length)) ?? grant);
     datagrams.push(endOf(one).seal(self, encodeRenewal({ kind: 'renewal', cell: CELL.cell, clusterUuid: CLUSTER, node: self, bootId: BOOT, nonce: '00'.repeat(12), constants: 1 })) ?? grant);
     datagrams.push(new Uint8Array(1_200), new Uint8Array(2_000), ...Array.from({ length: 500 }, () => random.bytes(random.below(120))));
