@@ -102,7 +102,7 @@ export class Health {
     const apart = mesh.apart().filter((member): member is NodeId => nodes.has(member as NodeId) && nodes.get(member as NodeId)?.phase !== 'removed');
     this.#sequence += 1;
     return {
-      node: self.node, bootId: self.bootId, sequence: this.#sequence, ...sample,
+      node: self.node, bootId: self.bootId, sequence: this.#sequence, ...sample, load: Math.round(sample.load * 100) / 100,
       loopDelayMsMax: Math.round(this.#loopDelayMsMax),
       unreachable: apart,
       running: [...domains.values()].filter((domain) => domain.state === 'running').map((domain) => ({ instance: domain.instance, generation: domain.generation ?? 0 })),

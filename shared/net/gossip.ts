@@ -5,7 +5,7 @@
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { gossipsub, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub';
-import type { GossipSubComponents, Message } from '@chainsafe/libp2p-gossipsub';
+import type { GossipSub, GossipSubComponents, Message } from '@chainsafe/libp2p-gossipsub';
 import type { StreamHandler } from '@libp2p/interface';
 import type { CellId, MemberId } from '../ids.ts';
 import { GOSSIP_BYTES_MAX } from '../wire/mesh.ts';
@@ -14,6 +14,12 @@ import { updateWindowRarely } from './stream-window.ts';
 
 /** Messages per second and author that are passed on (SAFETY.md 7); as many may come at once. */
 export const GOSSIP_RATE_MAX = 5;
+
+/**
+ * A message is told on after a pause of up to this, drawn anew each time, ms. Whoever told us meanwhile needs not be told: of the connections
+ * that gossip flows over, those that would carry each message both ways carry it once, or not at all. Nothing waits for gossip.
+ */
+export const TOLD_ON_WITHIN_MS = 200;
 
 /** The name that a topic has between peers. */
 export function topicName(cell: CellId, topic: Topic): string {
@@ -43,6 +49,8 @@ export function gossipService(cell: CellId, topics: readonly Topic[], heartbeatI
     fastMsgIdFn: signatureId,
     dataTransform: { outboundTransform: (_, data) => pack(data), inboundTransform: (_, data) => unpack(data) },
     globalSignaturePolicy: 'StrictSign',
+    // Told on when we say so: {@link TOLD_ON_WITHIN_MS}.
+    asyncValidation: true,
     allowPublishToZeroTopicPeers: true,
     emitSelf: false,
     doPX: false,
@@ -52,7 +60,36 @@ export function gossipService(cell: CellId, topics: readonly Topic[], heartbeatI
     maxInboundDataLength: 1024 * 1024,
     maxOutboundBufferSize: 4 * 1024 * 1024,
   });
-  return (components) => service(withRareUpdates(components));
+  return (components) => withoutKeys(service(withRareUpdates(components)));
+}
+
+/** What we need of gossipsub's inner side: its exported type leaves them out. */
+interface Inner {
+  reportMessageValidationResult(messageId: string, from: string, result: TopicValidatorResult): void;
+  sendRpc?: (peer: string, rpc: { readonly messages?: readonly { from?: Uint8Array; key?: Uint8Array | undefined }[] }) => boolean;
+}
+
+/** Tells a message on that was found good, but not to those who told us of it. */
+export function tellOn(service: GossipSub, messageId: string, from: string): void {
+  (service as unknown as Inner).reportMessageValidationResult(messageId, from, TopicValidatorResult.Accept);
+}
+
+/** The code of multihashes that hold what they stand for, here the author's public key. */
+const IDENTITY_MULTIHASH = 0;
+
+/**
+ * Messages name their author by an id that holds his Ed25519 key, and then once more by the key, which the specification of pubsub leaves to
+ * the sender and the signature does not cover. Without it a message is a seventh shorter.
+ */
+function withoutKeys(service: GossipSub): GossipSub {
+  const inner = service as unknown as Inner;
+  const send = inner.sendRpc?.bind(service);
+  if (send === undefined) return service;
+  inner.sendRpc = (peer, rpc) => {
+    for (const message of rpc.messages ?? []) if (message.from?.[0] === IDENTITY_MULTIHASH) message.key = undefined;
+    return send(peer, rpc);
+  };
+  return service;
 }
 
 /** Gossipsub opens and takes its streams by itself: the ones that it takes pass by here. (libp2p's `use` would add up the handlers of all streams before.) */

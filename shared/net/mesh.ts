@@ -21,7 +21,7 @@ import type { World } from '../world.ts';
 import { answerKnock, chooseTargets, dialsFirst } from './dial-plan.ts';
 import { createDialer } from './dialer.ts';
 import { encodeFrame } from './frames.ts';
-import { createValidator, gossipService, topicName } from './gossip.ts';
+import { createValidator, gossipService, tellOn, TOLD_ON_WITHIN_MS, topicName } from './gossip.ts';
 import { noiseCrypto } from './noise-crypto.ts';
 import { createOutbox } from './outbox.ts';
 import { createLink, readFrames } from './peer-link.ts';
@@ -360,6 +360,11 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
     gossip.topicValidators.set(topicName(cell, topic), (_, message) => judge(message));
     gossip.subscribe(topicName(cell, topic));
   }
+  gossip.addEventListener('gossipsub:message', ({ detail: { msgId, propagationSource } }) => {
+    world.timers.after(world.chance.next() * TOLD_ON_WITHIN_MS, () => {
+      if (!isStopped) tellOn(gossip, msgId, propagationSource.toString());
+    });
+  });
   gossip.addEventListener('message', ({ detail: message }) => {
     const link = message.type === 'signed' ? byPeerId.get(message.from.toString()) : undefined;
     if (link === undefined) return;

@@ -66,6 +66,8 @@ mesh('does not answer each message of gossip with a window update either', async
       await new Promise((resolve) => void setImmediate(resolve));
     }
     await eventually('all of it is there', () => b.stats().receivedBytes - toB > 200 * 150);
+    const each = (b.stats().receivedBytes - toB) / 200;
+    assert.ok(each < 225, `${each} bytes a message: with the author's key beside his id it is over 240`);
     const cameBack = a.stats().receivedBytes - toA;
     assert.ok(cameBack < 3_000, `${cameBack} bytes came back for 200 messages: with an update each it is over 6000`);
   });
