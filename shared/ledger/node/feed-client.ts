@@ -7,7 +7,7 @@ import type { Mesh } from '../../wire/mesh.ts';
 import type { Timer, World } from '../../world.ts';
 import { pause } from './deadline.ts';
 import { FEED_QUIET_MS } from './feed-server.ts';
-import type { FeedFrame, FeedOpened, FeedStatus } from './feed-server.ts';
+import type { FeedFrame, FeedOpened, FeedQuiet, FeedStatus } from './feed-server.ts';
 import type { PassingEntry, Replica } from './replica.ts';
 
 /** A feed is given up after this silence. */
@@ -26,6 +26,8 @@ export class FeedClient {
   #isWanted = false;
   #isRunning = false;
   #server: MemberId | null = null;
+  /** The last status that this server told. */
+  #status: FeedStatus | null = null;
   #lastHeardAtMs = 0;
   #next = 0;
   #silenceTimer: Timer | null = null;
@@ -75,6 +77,7 @@ export class FeedClient {
       }
       if (opened.kind !== 'entries' || !this.#isWanted) return false;
       this.#server = member;
+      this.#status = null;
       this.#lastHeardAtMs = this.#world.clock.nowMs();
       return true;
     } catch (error) {
@@ -124,6 +127,10 @@ export class FeedClient {
 
   #receive(from: MemberId, message: unknown): void {
     if (from !== this.#server) return;
+    if (Array.isArray(message)) {
+      this.#lives(message as unknown as FeedQuiet);
+      return;
+    }
     const frame = message as FeedFrame;
     const known = this.#replica.state.clusterUuid;
     if (!Array.isArray(frame.entries) || typeof frame.from !== 'number' || frame.clusterUuid !== known) {
@@ -137,6 +144,17 @@ export class FeedClient {
     }
     const entries: readonly PassingEntry[] = frame.entries;
     for (const entry of entries) this.#replica.applyEntry(entry);
+    this.#status = frame.status;
     this.#onStatus(frame.status);
+  }
+
+  /** Nothing has changed since the last frame, which was of this ledger. */
+  #lives([index, term]: FeedQuiet): void {
+    if (this.#status === null || this.#status.term !== term || !(index <= this.#replica.index)) {
+      this.#loseServer('gap');
+      return;
+    }
+    this.#lastHeardAtMs = this.#world.clock.nowMs();
+    this.#onStatus(this.#status);
   }
 }

@@ -3,7 +3,7 @@
  *
  * A subscriber asks with the index it has (`feed.open`); whoever is too far behind first fetches the state in pieces
  * (`feed.snapshot`), and may ask how it came to that (`ledger.events`). Entries then follow on the `feed` channel, with who leads and votes; a quiet feed says so every
- * FEED_QUIET_MS, and a subscriber that hears nothing goes elsewhere.
+ * FEED_QUIET_MS, by index and term alone, and a subscriber that hears nothing goes elsewhere.
  */
 import { ClusterError } from '../../errors.ts';
 import type { MemberId } from '../../ids.ts';
@@ -43,6 +43,12 @@ export interface FeedFrame {
   readonly status: FeedStatus;
 }
 
+/** Nothing has changed since the last push: the subscriber's index, and the term. Who missed one (a stream that broke) sees it by these. */
+export type FeedQuiet = readonly [index: number, term: number];
+
+/** What goes over the `feed` channel. */
+export type FeedMessage = FeedFrame | FeedQuiet;
+
 /** Answer to `feed.open`. */
 export type FeedOpened =
   | { readonly kind: 'entries' }
@@ -61,6 +67,8 @@ export class FeedServer {
   readonly #world: World;
   readonly #source: FeedSource;
   readonly #subscribers = new Map<MemberId, number>();
+  /** The last status that each subscriber was told. */
+  readonly #told = new Map<MemberId, FeedStatus>();
   #encoded: { readonly id: string; readonly index: number; readonly term: number; readonly pieces: readonly string[]; readonly timer: Timer } | null = null;
   #quietTimer: Timer | null = null;
   #isStopped = false;
@@ -98,12 +106,14 @@ export class FeedServer {
     let from = index;
     do {
       const entries = this.#frameAfter(from);
-      const isSent = entries !== null && this.#mesh.send(member, 'feed', this.#frame(from, entries, status));
+      const isSent = entries !== null && this.#mesh.send(member, 'feed', this.#message(member, from, entries, status));
       if (!isSent) {
         // The subscriber notices by silence or by a gap, and opens again.
         this.#subscribers.delete(member);
+        this.#told.delete(member);
         return;
       }
+      this.#told.set(member, status);
       from = entries.at(-1)?.index ?? from;
       this.#subscribers.set(member, from);
       if (entries.length === 0) return;
@@ -118,7 +128,9 @@ export class FeedServer {
     return fitting <= 0 ? entries.slice(0, fitting === 0 ? 1 : entries.length) : entries.slice(0, fitting);
   }
 
-  #frame(from: number, entries: readonly PassingEntry[], status: FeedStatus): FeedFrame {
+  #message(member: MemberId, from: number, entries: readonly PassingEntry[], status: FeedStatus): FeedMessage {
+    const told = this.#told.get(member);
+    if (entries.length === 0 && told !== undefined && isSame(told, status)) return [from, status.term];
     return { clusterUuid: this.#source.replica.state.clusterUuid, from, entries, status };
   }
 
@@ -132,6 +144,7 @@ export class FeedServer {
     if (from > this.#source.replica.index) throw new ClusterError('FeedNotServed', 'the subscriber is ahead of this member', { retryable: true });
     if (from === 0 || this.#source.replica.entriesAfter(from, 1) === null) return this.#encode();
     this.#subscribers.set(member, from);
+    this.#told.delete(member);
     // After the answer has left: the subscriber takes frames only once its request was answered.
     this.#world.timers.after(0, () => this.push());
     return { kind: 'entries' };
@@ -166,6 +179,11 @@ export class FeedServer {
       this.#scheduleQuiet();
     });
   }
+}
+
+function isSame(one: FeedStatus, other: FeedStatus): boolean {
+  const { conf } = one;
+  return one.applied === other.applied && one.term === other.term && one.leader === other.leader && (conf === other.conf || JSON.stringify(conf) === JSON.stringify(other.conf));
 }
 
 function indexOf(body: unknown, key: 'from' | 'piece' | 'index' | 'ordinal'): number {
