@@ -17,6 +17,9 @@ export const DATAGRAM_BYTES_MAX = 1200;
  */
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 
+/** Addresses that are remembered: two for each node of a large cell. */
+const KNOWN_MAX = 1_024;
+
 /** Addresses are literal, so there is nothing to look up, nor to wait a turn of the event loop for. */
 function asItIs(address: string, family: unknown, callback: (error: null, address: string, family: number) => void): void {
   callback(null, address, family === 6 ? 6 : 4);
@@ -41,6 +44,16 @@ function formatAddress(host: string, port: number): string {
 export async function openDatagrams(options: { readonly host: string; readonly port: number; readonly announceHost?: string }): Promise<Datagrams> {
   const socket = createSocket({ type: isIPv6(options.host) ? 'udp6' : 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES, lookup: asItIs });
   const handlers: ((bytes: Uint8Array, from: string) => void)[] = [];
+  /** Addresses as they were understood: most are sent to again and again. */
+  const known = new Map<string, ReturnType<typeof parseAddress>>();
+  const parsed = (address: string): ReturnType<typeof parseAddress> => {
+    const before = known.get(address);
+    if (before !== undefined) return before;
+    if (known.size >= KNOWN_MAX) known.clear();
+    const to = parseAddress(address);
+    known.set(address, to);
+    return to;
+  };
   let isClosed = false;
   await new Promise<void>((resolve, reject) => {
     socket.once('error', (cause) => {
@@ -54,12 +67,12 @@ export async function openDatagrams(options: { readonly host: string; readonly p
   socket.on('error', () => undefined);
   socket.on('message', (bytes, from) => {
     if (bytes.byteLength > DATAGRAM_BYTES_MAX) return;
-    for (const handler of handlers) handler(bytes, formatAddress(from.address, from.port));
+    for (const handler of handlers) handler(bytes, from.family === 'IPv6' ? `[${from.address}]:${from.port}` : `${from.address}:${from.port}`);
   });
   return {
     address: formatAddress(options.announceHost ?? options.host, socket.address().port),
     send(address, bytes) {
-      const to = parseAddress(address);
+      const to = parsed(address);
       if (to === null || isClosed || bytes.byteLength > DATAGRAM_BYTES_MAX) return;
       // Without a callback, which would cost a turn of its own: failures are silence.
       socket.send(bytes, to.port, to.host);
