@@ -28,14 +28,17 @@ export type Heartbeat = { readonly from: string; readonly to: string; readonly t
 );
 
 export function encodeHeartbeat(message: Heartbeat): Uint8Array {
-  const counts = [message.term, message.round, ...(message.kind === 'heartbeat' ? [message.commit] : [])].flatMap(countBytes);
-  const bytes = new Uint8Array(HEAD_BYTES + counts.length);
+  const isHeartbeat = message.kind === 'heartbeat';
+  const bytes = new Uint8Array(HEAD_BYTES + 3 * COUNT_BYTES_MAX);
   const view = new DataView(bytes.buffer);
-  bytes.set([HEARTBEAT_MAGIC, 16 * VERSION + (message.kind === 'heartbeat' ? HEARTBEAT : RESPONSE)]);
+  bytes[0] = HEARTBEAT_MAGIC;
+  bytes[1] = 16 * VERSION + (isHeartbeat ? HEARTBEAT : RESPONSE);
   view.setUint32(2, storeOf(message.from));
   view.setUint32(2 + STORE_BYTES, storeOf(message.to));
-  bytes.set(counts, HEAD_BYTES);
-  return bytes;
+  let end = setCount(bytes, HEAD_BYTES, message.term);
+  end = setCount(bytes, end, message.round);
+  if (isHeartbeat) end = setCount(bytes, end, message.commit);
+  return bytes.subarray(0, end);
 }
 
 /** The message that `from` sealed for `to`, or null when the bytes are anything but a whole one of this version. */
@@ -59,11 +62,15 @@ function voterOf(member: MemberId, store: number): string {
   return `${member}.${store.toString(16).padStart(2 * STORE_BYTES, '0')}`;
 }
 
-function countBytes(value: number): readonly number[] {
-  const bytes: number[] = [];
-  let left = value;
-  for (; left >= 128; left = Math.floor(left / 128)) bytes.push(128 + (left % 128));
-  return [...bytes, left];
+/** Returns where the count ends. */
+function setCount(bytes: Uint8Array, at: number, value: number): number {
+  let [left, end] = [value, at];
+  for (; left >= 128; left = Math.floor(left / 128)) {
+    bytes[end] = 128 + (left % 128);
+    end += 1;
+  }
+  bytes[end] = left;
+  return end + 1;
 }
 
 /** All counts of the bytes; null when one is cut, too long, or longer than it needs. */

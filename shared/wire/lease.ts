@@ -150,6 +150,9 @@ function decodeGrant(reader: Reader): Grant | null {
   return { kind: 'grant', nonce, status, constants };
 }
 
+/** Two hex digits for each byte: asked for dozens of times with each renewal. */
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** Appends fields to one datagram. */
 class Writer {
   readonly #bytes: number[];
@@ -193,7 +196,7 @@ class Reader {
 
   hex(size: number): string {
     let digits = '';
-    for (let left = size; left > 0; left -= 1) digits += this.#byte().toString(16).padStart(2, '0');
+    for (let left = size; left > 0; left -= 1) digits += HEX[this.#byte()] ?? '';
     return digits;
   }
 

@@ -385,8 +385,8 @@ for (const language of ['in TypeScript', 'in C'] as const) {
     const counts = join(bench.directory, `${String(keeper.pid)}.json`);
     await until('the counts', () => existsSync(counts) && readFileSync(counts, 'utf8').endsWith('}'));
     const { tcpBytes, udpBytes, udpDatagrams } = JSON.parse(readFileSync(counts, 'utf8')) as Traffic;
-    // Seal, head, two uuids, nonce, and three names: 90 bytes each.
-    assert.equal([tcpBytes, udpDatagrams > 0, udpBytes / udpDatagrams], [0, true, 90]);
+    // Seal, head, two uuids, nonce, and two names: 84 bytes each.
+    assert.equal([tcpBytes, udpDatagrams > 0, udpBytes / udpDatagrams], [0, true, 84]);
     leash.write(`${JSON.stringify({ isMeshUp: false })}\n`);
     await until('the reset', () => bench.orders.includes('resetNow'));
     const other = bench.launch({ [LEASH_VARIABLE]: '1' });
