@@ -328,7 +328,7 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
   }
 
   let tickedAtMs = world.clock.nowMs();
-  let ticking = world.timers.after(untilTickMs(world, limits.tickMs), tick);
+  let ticking = world.timers.after(limits.tickMs, tick);
 
   /** Beyond the plan, dialled by us for a question, and long answered. The other side cannot know that, so we close. */
   function isUnused(link: PeerLink, nowMs: number): boolean {
@@ -340,15 +340,14 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
     // When this process itself stood still, what others said meanwhile has not been read yet: listen first.
     const stoodStill = nowMs - tickedAtMs > limits.tickMs + STOOD_STILL_MS;
     tickedAtMs = nowMs;
-    const isBeatTurn = Math.round(wallMsOf(world) / limits.tickMs) % Math.max(1, Math.round(limits.beatMs / limits.tickMs)) === 0;
     for (const link of links.values()) {
       if (link.connection === null) continue;
       if (stoodStill) link.heardAtMs = nowMs;
       if (nowMs - link.heardAtMs > limits.silenceMs) link.connection.abort(new Error('silent'));
       else if (isUnused(link, nowMs)) link.connection.abort(new Error('not used'));
-      else if (nowMs - link.sentAtMs >= (isBeatTurn ? limits.tickMs : limits.beatMs)) link.beat();
+      else if (nowMs - link.sentAtMs >= limits.beatMs) link.beat();
     }
-    ticking = world.timers.after(untilTickMs(world, limits.tickMs), tick);
+    ticking = world.timers.after(limits.tickMs, tick);
   }
 
   node.addEventListener('connection:open', (event) => attached(event.detail));
@@ -456,15 +455,4 @@ export async function createMesh(options: MeshOptions): Promise<Libp2pMesh> {
       await node.stop();
     },
   };
-}
-
-const wallMsOf = (world: World): number => Date.parse(world.clock.wallTime());
-
-/**
- * Until the next tick, ms: when the wall clock shows a multiple of the interval, 0.25 to 1.25 of it from now. So the beats of a cell come together,
- * and wake each member once for many. A clock that is off costs that alone: who was silent for `beatMs` beats at the next tick anyway.
- */
-function untilTickMs(world: World, tickMs: number): number {
-  const rest = (wallMsOf(world) + tickMs / 4) % tickMs;
-  return rest >= 0 ? 1.25 * tickMs - rest : tickMs;
 }
