@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   const agents = new Set<LineConnection>();
   const keeper = new Keeper(
     {
-      world, wallMs: () => Date.now(), node, clusterUuid, bootId: machine.bootId, machine, watchdog: machine.watchdog, datagrams: machine.plug(socket),
+      world, wallMs: () => Date.parse(world.clock.wallTime()), node, clusterUuid, bootId: machine.bootId, machine, watchdog: machine.watchdog, datagrams: machine.plug(socket),
       sealerFor: (voters) => createSealerFrom(node, new Map(voters.map((voter) => [voter.id, voter]))),
       tellAgents: (message) => {
         for (const agent of agents) agent.send(message);

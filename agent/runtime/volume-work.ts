@@ -103,7 +103,8 @@ export class VolumeWork {
       this.#builds.finish(id);
       return true;
     }
-    return replicas.get(id)?.formed === true || this.#builds.mayBuild(id);
+    // One whose disk failed builds nothing: that is found out, and told, for all of them at once.
+    return replicas.get(id)?.formed === true || this.#withoutDiskSince.has(id) || this.#builds.mayBuild(id);
   }
 
   #stepFor(state: CellState, volume: VolumeRecord): VolumeStep {
@@ -213,6 +214,7 @@ export class VolumeWork {
       await replicas.createReplica(volume.id, volume.sizeBytes);
     } catch (error) {
       this.#lacksDisk(volume.id);
+      this.#builds.finish(volume.id);
       throw error;
     }
     this.#withoutDiskSince.delete(volume.id);
