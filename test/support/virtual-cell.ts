@@ -93,7 +93,7 @@ class ProcessWorld implements World {
 
   readonly log = {
     write: (fact: LogFact): void => {
-      if (!this.isDead) this.#world.facts.push({ ...fact, who: this.#who, atMs: this.#world.clock.nowMs() });
+      if (!this.isDead) this.#world.log.write({ ...fact, who: this.#who, atMs: this.#world.clock.nowMs() });
     },
   };
 

@@ -14,9 +14,14 @@ interface Pending {
 /** More timers than this within one instant are an endless loop: a busy cell has some hundred. */
 const EVENTS_PER_INSTANT_MAX = 200_000;
 
+/** How many of the last facts a world remembers at least; twice as many at most. */
+export const FACTS_KEPT = 20_000;
+
 /** A world in virtual time. Microtasks run between timers, so promises settle as they would. */
 export class VirtualWorld implements World {
+  /** The newest facts that were logged: the last {@link FACTS_KEPT} are there for certain. Whoever needs every one listens ({@link onFact}). */
   readonly facts: LogFact[] = [];
+  readonly #factListeners: ((fact: LogFact) => void)[] = [];
   readonly chance;
   readonly #pending: Pending[] = [];
   #nowMs = 0;
@@ -45,7 +50,18 @@ export class VirtualWorld implements World {
     },
   };
 
-  readonly log = { write: (fact: LogFact): void => void this.facts.push(fact) };
+  readonly log = {
+    write: (fact: LogFact): void => {
+      this.facts.push(fact);
+      if (this.facts.length >= 2 * FACTS_KEPT) this.facts.splice(0, this.facts.length - FACTS_KEPT);
+      for (const listener of this.#factListeners) listener(fact);
+    },
+  };
+
+  /** Tells `listener` every fact from now on, once and in order, at the moment it is logged. */
+  onFact(listener: (fact: LogFact) => void): void {
+    this.#factListeners.push(listener);
+  }
 
   /** Moves time on by `durationMs`, running what falls due in order. */
   async advance(durationMs: number): Promise<void> {

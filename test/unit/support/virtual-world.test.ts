@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { VirtualWorld } from '../../support/virtual-world.ts';
+import { FACTS_KEPT, VirtualWorld } from '../../support/virtual-world.ts';
 
 const world = suite('a world in virtual time');
 
@@ -41,6 +41,25 @@ world('stops when something waits for nothing in a circle', async () => {
     thrown = error;
   }
   assert.match(String(thrown), /time does not move/);
+});
+
+world('tells every fact once, and remembers the newest only', () => {
+  const virtual = new VirtualWorld(1);
+  let told = 0;
+  const heard = (fact: { readonly event: string }): void => {
+    if (fact.event === `fact ${told}`) told += 1;
+  };
+  virtual.onFact(heard);
+  const count = 5 * FACTS_KEPT + 7;
+  let mostKept = 0;
+  for (let at = 0; at < count; at += 1) {
+    virtual.log.write({ event: `fact ${at}` });
+    mostKept = Math.max(mostKept, virtual.facts.length);
+  }
+  assert.is(told, count);
+  assert.is(virtual.facts.at(-1)?.event, `fact ${count - 1}`);
+  assert.is(virtual.facts.at(-FACTS_KEPT)?.event, `fact ${count - FACTS_KEPT}`);
+  assert.ok(mostKept < 2 * FACTS_KEPT, `${mostKept} kept`);
 });
 
 world.run();
