@@ -7,7 +7,7 @@
 import { createCellPort } from '../../coordinator/cell-port.ts';
 import type { CellPort } from '../../coordinator/ports.ts';
 import { createHost } from '../../agent/drivers/host.ts';
-import { buildDrbdConfig } from '../../agent/drivers/drbd/build-config.ts';
+import { ConfigTexts } from '../../agent/drivers/drbd/config-texts.ts';
 import { Drbd } from '../../agent/drivers/drbd/run-drbd.ts';
 import { Lvm } from '../../agent/drivers/lvm/run-lvm.ts';
 import { Power } from '../../agent/drivers/power/run-power.ts';
@@ -129,7 +129,7 @@ interface RunningNode {
   keeperWorld: ProcessWorld | null;
   agent: Agent | null;
   keeper: Keeper | null;
-  agentHears: ((message: unknown) => void) | null;
+  agentHears: ((message: KeeperToAgent) => void) | null;
   agentClosed: (() => void) | null;
   helper: ((call: HelperCall) => Promise<number>) | null;
 }
@@ -154,6 +154,8 @@ export class VirtualCell {
   /** Where agents and keepers work; nothing costs them time unless a test says so. The coordinator asks as fast as it wants. */
   readonly loops: EventLoops;
   readonly #datagramHandlers = new Map<string, (bytes: Uint8Array, from: string) => void>();
+  /** Whose socket an address is, and which process of that node reads it. */
+  readonly #receivers = new Map<string, { readonly owner: NodeId; readonly process: string }>();
   readonly #meshCut = new Set<string>();
   readonly #disks = new Map<NodeId, NodeDisk>();
   readonly #running = new Map<NodeId, RunningNode>();
@@ -173,6 +175,10 @@ export class VirtualCell {
     this.loops = new EventLoops(this.world);
     this.network = new VirtualNetwork(this.world, this.loops);
     this.nodeIds = Array.from({ length: options.nodes }, (_, at) => parseNodeId(`node-${at + 1}`));
+    for (const owner of this.nodeIds) {
+      this.#receivers.set(this.#leaseAddress(owner), { owner, process: owner });
+      this.#receivers.set(`keeper-${owner}`, { owner, process: `keeper ${owner}` });
+    }
     const state = this.#found();
     this.room = new Room(this.world, roomConfig(options.nodes, options.hasBmc === true ? { bmcPassword: 'secret' } : {}), {
       readFile: (node, path) => this.#disk(node as NodeId).files.get(path) ?? (path.startsWith('/boot/') ? 'kernel' : null),
@@ -322,7 +328,7 @@ export class VirtualCell {
     running.keeperWorld = world;
     const disk = this.#disk(node);
     running.keeper = new Keeper({
-      world, wallMs: () => Date.parse(world.clock.wallTime()), node, bootId: parseBootId(running.bootId), clusterUuid: CLUSTER,
+      world, wallMs: () => this.world.wallMs(), node, bootId: parseBootId(running.bootId), clusterUuid: CLUSTER,
       machine: { resetNow: () => this.room.resetNow(node, running.bootId) },
       watchdog: {
         arm: (timeoutMs) => Promise.resolve(this.room.armWatchdog(node, running.bootId, timeoutMs)),
@@ -330,7 +336,7 @@ export class VirtualCell {
         disarm: () => Promise.resolve(this.room.disarmWatchdog(node, running.bootId)),
       },
       datagrams: this.#datagrams(`keeper-${node}`, node, world),
-      sealerFor: () => sealer(node),
+      sealerFor: () => this.#sealer(node),
       tellAgents: (message: KeeperToAgent) => running.agentHears?.(message),
       saveCell: (cell) => {
         disk.keeperCell = cell;
@@ -362,7 +368,7 @@ export class VirtualCell {
     };
     const mesh = this.network.join(node, () => !process.isDead);
     if (this.#meshCut.has(node)) this.network.cut(node);
-    const socket = new SealedSocket(this.#datagrams(this.#leaseAddress(node), node, process), sealer(node));
+    const socket = new SealedSocket(this.#datagrams(this.#leaseAddress(node), node, process), this.#sealer(node));
     const profile = TIMING_PROFILES.standard;
     const heartbeats = createHeartbeatPath({ self: node, socket, clock: process.clock, state: () => ledger.state(), profile });
     const ledger: LedgerNode = new LedgerNode({
@@ -376,19 +382,17 @@ export class VirtualCell {
     const xen = new Xen({ runner, files, bootId, ...XEN_DEFAULTS });
     const drbd = new Drbd(runner, process.timers, process.log);
     const images = { write: async (digest: string, device: string) => void (await runner.run(['dd', `if=/images/${digest}`, `of=${device}`, 'bs=4M', 'conv=fsync', 'status=none'], { timeoutMs: 60_000 })) };
+    const configTexts = new ConfigTexts({ volumeGroup: 'vg0', helper: '/usr/lib/ves/drbd-helper', pingTimeoutTenths: 20 }, (volume) => `${PSK}${volume.epoch}`);
     drbd.start();
     running.agent = startAgent({
-      self: { node, bootId }, world, wallMs: () => Date.parse(world.clock.wallTime()), ledger, storeUuid: disk.store.storeUuid,
+      self: { node, bootId }, world, wallMs: () => this.world.wallMs(), ledger, storeUuid: disk.store.storeUuid,
       mesh: Object.assign(mesh, { setVoters: () => undefined }), seeds: [], generations: memoryGenerations(disk.generations, process),
       replicas: createReplicas({ drbd, lvm, images, files }), domains: xen, host: createHost(xen, lvm, () => Promise.resolve(0)),
       power: new Power(runner, (other) => this.#bmcOf(other)),
       socket,
       connectKeeper: async () => await this.#connectKeeper(running, process),
       leaseKeysWith: () => LEASE_KEYS,
-      configText: (volume, state) => buildDrbdConfig({
-        volume, volumeGroup: 'vg0', helper: '/usr/lib/ves/drbd-helper', pingTimeoutTenths: 20, secret: `${PSK}${volume.epoch}`,
-        nodes: volume.replicas.flatMap((id) => state.nodes.get(id) ?? []),
-      }),
+      configText: (volume, state) => configTexts.of(volume, volume.replicas.flatMap((id) => state.nodes.get(id) ?? [])),
     });
   }
 
@@ -430,12 +434,14 @@ export class VirtualCell {
       address,
       send: (to, bytes) => {
         if (process.isDead || this.#meshCut.has(node)) return;
-        const owner = this.nodeIds.find((id) => this.#leaseAddress(id) === to || `keeper-${id}` === to);
+        const receiver = this.#receivers.get(to);
+        if (receiver === undefined) return;
+        const { owner, process: receiving } = receiver;
         for (const delayMs of delaysOf(this.network.weather, this.world.chance)) {
           this.world.timers.after(delayMs, () => {
-            if (owner === undefined || this.#meshCut.has(owner) || this.network.isPairCut(node, owner)) return;
+            if (this.#meshCut.has(owner) || this.network.isPairCut(node, owner)) return;
             const handler = this.#datagramHandlers.get(to);
-            if (owner !== undefined && handler !== undefined) this.loops.take(to === `keeper-${owner}` ? `keeper ${owner}` : owner, 'datagram', () => handler(bytes, address));
+            if (handler !== undefined) this.loops.take(receiving, 'datagram', () => handler(bytes, address));
           });
         }
       },
@@ -445,6 +451,24 @@ export class VirtualCell {
         });
       },
       close: () => void this.#datagramHandlers.delete(address),
+    };
+  }
+
+  /** Two bytes in front say who seals: nobody forges here, so nothing is encrypted. */
+  #sealer(self: NodeId): Sealer {
+    const mark = this.nodeIds.indexOf(self);
+    return {
+      seal: (_to, bytes) => {
+        const sealed = new Uint8Array(MARK_BYTES + bytes.length);
+        sealed[0] = mark >> 8;
+        sealed[1] = mark & 0xff;
+        sealed.set(bytes, MARK_BYTES);
+        return sealed;
+      },
+      open: (sealed) => {
+        const from = this.nodeIds[(sealed[0] ?? 0) * 256 + (sealed[1] ?? 0)];
+        return from === undefined ? null : { from, bytes: sealed.subarray(MARK_BYTES) };
+      },
     };
   }
 
@@ -465,7 +489,7 @@ export class VirtualCell {
       onMessage: (handler: (message: unknown) => void): void => {
         onMessage = handler;
         this.world.timers.after(0, () => {
-          if (!process.isDead && running.keeper === keeper) handler(structuredClone(keeper.lease()));
+          if (!process.isDead && running.keeper === keeper) handler(keeper.lease());
         });
       },
       onClose: (handler: (reason: string) => void): void => {
@@ -474,7 +498,7 @@ export class VirtualCell {
       close: (): void => onClose?.('closed'),
     };
     running.agentHears = (message) => {
-      const copy = structuredClone(message);
+      const copy = { ...message }; // flat
       this.world.timers.after(0, () => {
         if (!process.isDead) onMessage?.(copy);
       });
@@ -634,18 +658,11 @@ function askAgent(running: RunningNode, helper: (call: HelperCall) => Promise<nu
   });
 }
 
+/** Length of what a seal puts in front. */
+const MARK_BYTES = 2;
+
 /** What a keeper is told; seals of this cell need none. */
 const LEASE_KEYS = { sendKey: '5e'.repeat(32), receiveKey: 'ec'.repeat(32) };
-
-function sealer(self: NodeId): Sealer {
-  return {
-    seal: (_to, bytes) => new TextEncoder().encode(JSON.stringify({ from: self, bytes: [...bytes] })),
-    open: (bytes) => {
-      const { from, bytes: inner } = JSON.parse(new TextDecoder().decode(bytes)) as { from: MemberId; bytes: number[] };
-      return { from, bytes: new Uint8Array(inner) };
-    },
-  };
-}
 
 function memoryFiles(files: Map<string, string>, process: ProcessWorld): Files {
   const absolute = (path: string): string => `/node/${path}`;

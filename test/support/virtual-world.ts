@@ -14,6 +14,9 @@ interface Pending {
 /** More timers than this within one instant are an endless loop: a busy cell has some hundred. */
 const EVENTS_PER_INSTANT_MAX = 200_000;
 
+/** The wall clock's time at the beginning of each world. */
+const BEGIN_WALL_MS = Date.UTC(2026, 0, 1);
+
 /** How many of the last facts a world remembers at least; twice as many at most. */
 export const FACTS_KEPT = 20_000;
 
@@ -35,8 +38,13 @@ export class VirtualWorld implements World {
 
   readonly clock = {
     nowMs: (): number => this.#nowMs,
-    wallTime: (): string => new Date(Date.UTC(2026, 0, 1) + this.#nowMs).toISOString(),
+    wallTime: (): string => new Date(this.wallMs()).toISOString(),
   };
+
+  /** What the clock on the wall shows, ms since 1970. */
+  wallMs(): number {
+    return BEGIN_WALL_MS + Math.floor(this.#nowMs);
+  }
 
   readonly timers = {
     after: (delayMs: number, run: () => void): Timer => {
@@ -63,19 +71,34 @@ export class VirtualWorld implements World {
     this.#factListeners.push(listener);
   }
 
-  /** Moves time on by `durationMs`, running what falls due in order. */
+  /** Moves time on by `durationMs`, running what falls due in order. Whatever an event sets off in microtasks ends before the next event. */
   async advance(durationMs: number): Promise<void> {
     const untilMs = this.#nowMs + durationMs;
     await settle();
-    for (;;) {
-      const next = this.#takeNext(untilMs);
-      if (next === null) break;
-      this.#nowMs = Math.max(this.#nowMs, next.atMs);
-      this.#guard();
-      next.run();
-      await settle();
-    }
+    await new Promise<void>((resolve, reject) => {
+      const step = (): void => {
+        try {
+          if (this.#runNext(untilMs)) process.nextTick(again);
+          else resolve();
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
+      };
+      // Not in the tick itself: see settle.
+      const again = (): void => void SETTLED.then(step);
+      step();
+    });
     this.#nowMs = untilMs;
+  }
+
+  /** False when nothing more falls due until then. */
+  #runNext(untilMs: number): boolean {
+    const next = this.#takeNext(untilMs);
+    if (next === null) return false;
+    this.#nowMs = Math.max(this.#nowMs, next.atMs);
+    this.#guard();
+    next.run();
+    return true;
   }
 
   /** Moves time on in small steps until `isTrue`; throws after `limitMs`. Returns how long it took, ms. */
@@ -147,7 +170,13 @@ function isBefore(left: Pending, right: Pending): boolean {
   return left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order);
 }
 
-/** Lets everything that waits for microtasks go on. */
+const SETTLED = Promise.resolve();
+
+/**
+ * Lets everything that waits for microtasks go on, until nothing does: Node runs a tick only when no microtask is left, however many
+ * follow from another. That is so for ticks that microtasks ask for, so one comes first.
+ */
 async function settle(): Promise<void> {
-  for (let round = 0; round < 40; round += 1) await Promise.resolve();
+  await SETTLED;
+  await new Promise(process.nextTick);
 }
