@@ -32,6 +32,7 @@ import { DEFAULT_PARAMETERS, emptyCell } from '../../shared/model/cell.ts';
 import type { CellParameters, CellState } from '../../shared/model/cell.ts';
 import type { InstanceRecord } from '../../shared/model/instance.ts';
 import { TIMING_PROFILES } from '../../shared/model/timing.ts';
+import type { TimingProfile } from '../../shared/model/timing.ts';
 import { hexDigits } from '../../shared/random.ts';
 import { GIB } from '../../shared/units.ts';
 import type { IntentAnswer, RunInstancesIntent } from '../../shared/wire/intent.ts';
@@ -141,6 +142,10 @@ export interface VirtualCellOptions {
   readonly parameters?: Partial<CellParameters>;
   /** Told every ledger as it starts: each member's, and each again after a restart of its process. */
   readonly onLedger?: (member: MemberId, ledger: LedgerNode) => void;
+  /** Told everything that happens in the room, after the cell reacted to it. */
+  readonly onRoomEvent?: (event: RoomEvent, atMs: number) => void;
+  /** Told every fact that is logged, from the very first on. */
+  readonly onFact?: (fact: LogFact) => void;
 }
 
 /** A cell with a coordinator that only asks. */
@@ -172,6 +177,7 @@ export class VirtualCell {
     this.#options = options;
     this.#onLedger = options.onLedger ?? (() => undefined);
     this.world = new VirtualWorld(options.seed ?? 1);
+    if (options.onFact !== undefined) this.world.onFact(options.onFact);
     this.loops = new EventLoops(this.world);
     this.network = new VirtualNetwork(this.world, this.loops);
     this.nodeIds = Array.from({ length: options.nodes }, (_, at) => parseNodeId(`node-${at + 1}`));
@@ -194,7 +200,7 @@ export class VirtualCell {
     this.#coordinatorMesh = this.network.join(COORDINATOR);
     if (options.nodes === 2) this.#foundStore(store, state, this.#voters(state));
     this.#coordinator = new LedgerNode({
-      self: COORDINATOR, world: this.world, mesh: this.#coordinatorMesh, store: this.#coordinatorStore ?? store, profile: TIMING_PROFILES.standard, seeds: () => this.nodeIds,
+      self: COORDINATOR, world: this.world, mesh: this.#coordinatorMesh, store: this.#coordinatorStore ?? store, profile: this.#profile, seeds: () => this.nodeIds,
       onFatal: (error) => {
         throw error instanceof Error ? error : new Error(String(error));
       },
@@ -267,6 +273,12 @@ export class VirtualCell {
       this.#running.delete(event.node as NodeId);
     }
     if (event.kind === 'meshChanged') this.#cutMesh(event.node as NodeId, !event.isUp);
+    this.#options.onRoomEvent?.(event, this.world.clock.nowMs());
+  }
+
+  /** What agents and keepers are configured with; the ledger's own parameter is the same. */
+  get #profile(): TimingProfile {
+    return TIMING_PROFILES[this.#options.parameters?.profile ?? 'standard'];
   }
 
   #cutMesh(node: NodeId, isCut: boolean): void {
@@ -341,7 +353,7 @@ export class VirtualCell {
       saveCell: (cell) => {
         disk.keeperCell = cell;
       },
-    }, 'standard', disk.keeperCell);
+    }, this.#profile.name, disk.keeperCell);
   }
 
   startAgent(node: NodeId): void {
@@ -369,7 +381,7 @@ export class VirtualCell {
     const mesh = this.network.join(node, () => !process.isDead);
     if (this.#meshCut.has(node)) this.network.cut(node);
     const socket = new SealedSocket(this.#datagrams(this.#leaseAddress(node), node, process), this.#sealer(node));
-    const profile = TIMING_PROFILES.standard;
+    const profile = this.#profile;
     const heartbeats = createHeartbeatPath({ self: node, socket, clock: process.clock, state: () => ledger.state(), profile });
     const ledger: LedgerNode = new LedgerNode({
       self: node, world, mesh, store: disk.store.forProcess(() => !process.isDead), profile, heartbeats, seeds: () => this.nodeIds,

@@ -1,0 +1,82 @@
+/**
+ * Did each kind of fault meet the cell in each of its phases? A run in which some never met proves nothing of them.
+ */
+import type { VirtualCell } from '../support/virtual-cell.ts';
+import { FAULT_KINDS } from './kinds.ts';
+import type { EventKind } from './kinds.ts';
+
+/** What a cell may be busy with. Several at once, and `calm` when it is with nothing. */
+export const PHASES = ['forming', 'calm', 'electing', 'suspect', 'fencing', 'takeover', 'resync', 'creating', 'stopping', 'rebuilding', 'coldStart'] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** The phases of a cell at this moment. */
+export function phasesOf(cell: VirtualCell, isFormed: boolean): readonly Phase[] {
+  const found = new Set<Phase>();
+  const state = cell.state();
+  if (!isFormed) found.add('forming');
+  if (cell.leader() === null) found.add('electing');
+  let silent = 0;
+  for (const node of state.nodes.values()) {
+    const now = cell.room.nodeReport(node.id);
+    const isSilent = now.bootId !== node.bootId || !now.isMeshUp;
+    if (isSilent) silent += 1;
+    if (isSilent && (node.phase === 'active' || node.phase === 'draining' || node.phase === 'joining')) found.add('suspect');
+    if (node.phase === 'fencing') found.add('fencing');
+  }
+  if (isFormed && 2 * silent > state.nodes.size) found.add('coldStart');
+  for (const instance of state.instances.values()) {
+    if (instance.phase === 'takeover' || (instance.phase === 'starting' && instance.moves.at(-1)?.reason === 'takenOver')) found.add('takeover');
+    if (instance.phase === 'starting' && instance.generation === 1) found.add('creating');
+    if (instance.phase === 'stopping') found.add('stopping');
+  }
+  for (const volume of state.volumes.values()) {
+    if (!volume.formatted) found.add('creating');
+    else if (volume.inSync.length < volume.replicas.length) found.add(volume.epoch > 1 ? 'rebuilding' : 'resync');
+  }
+  return found.size === 0 ? ['calm'] : [...found];
+}
+
+/** How often each kind met each phase: plain data, so that runs can be added up. */
+export type CoverageCounts = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+/** Counts of one run or of many. */
+export class Coverage {
+  readonly #counts = new Map<string, Map<string, number>>();
+
+  met(kind: EventKind, phases: readonly Phase[]): void {
+    for (const phase of phases) this.#add(kind, phase, 1);
+    this.#add(kind, 'all', 1);
+  }
+
+  add(counts: CoverageCounts): void {
+    for (const [kind, row] of Object.entries(counts)) for (const [phase, count] of Object.entries(row)) this.#add(kind, phase, count);
+  }
+
+  counts(): CoverageCounts {
+    return Object.fromEntries([...this.#counts].map(([kind, row]) => [kind, Object.fromEntries(row)]));
+  }
+
+  of(kind: string, phase: Phase | 'all'): number {
+    return this.#counts.get(kind)?.get(phase) ?? 0;
+  }
+
+  /** Faults that met a phase fewer than `mark` times, as `kind x phase (count)`. */
+  below(mark: number): readonly string[] {
+    return FAULT_KINDS.flatMap((kind) => PHASES.filter((phase) => this.of(kind, phase) < mark).map((phase) => `${kind} x ${phase} (${this.of(kind, phase)})`));
+  }
+
+  #add(kind: string, phase: string, count: number): void {
+    let row = this.#counts.get(kind);
+    if (row === undefined) this.#counts.set(kind, (row = new Map()));
+    row.set(phase, (row.get(phase) ?? 0) + count);
+  }
+}
+
+/** The counts as a table for people, kinds down and phases across; what is below the mark carries a `!`. */
+export function coverageTable(coverage: Coverage, mark: number): string {
+  const columns = ['all', ...PHASES] as const;
+  const head = ['', ...columns];
+  const rows = FAULT_KINDS.map((kind) => [kind, ...columns.map((phase) => `${coverage.of(kind, phase)}${phase !== 'all' && coverage.of(kind, phase) < mark ? '!' : ''}`)]);
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => (row[column] ?? '').length)));
+  return [head, ...rows].map((row) => row.map((cellText, column) => (column === 0 ? cellText.padEnd(widths[0] ?? 0) : cellText.padStart(widths[column] ?? 0))).join('  ').trimEnd()).join('\n');
+}

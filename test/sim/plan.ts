@@ -1,0 +1,138 @@
+/**
+ * What goes wrong in one seed's cell, and when? A plan that is made before anything runs, so that it can be cut down.
+ *
+ * A seed has rounds: a storm, then calm in which a core of the cell must come back by itself, then calm for all, then quiet.
+ * Each seed has only some kinds of faults ("swarm"), some seeds few and some many, and each storm of a seed only some of
+ * these; one seed of four is mild: users, guests and a slightly lossy network only, in which no node has a reason to die.
+ */
+import { seededChance } from '../../shared/random.ts';
+import type { CellParameters } from '../../shared/model/cell.ts';
+import { HOUR_MS } from '../../shared/units.ts';
+import type { Chance } from '../../shared/world.ts';
+import { FINE } from '../support/virtual-mesh.ts';
+import type { NetworkWeather } from '../support/virtual-mesh.ts';
+import { FAULT_KINDS, ruleOf, WORK_KINDS } from './kinds.ts';
+import type { EventKind, FaultKind } from './kinds.ts';
+
+/** Grows when the same plan would mean something else: an older one is not replayed. */
+export const PLAN_VERSION = 1;
+
+/** One event. `pick` and `how` are in [0, 1): what they choose depends on the cell at that moment. */
+export interface SimEvent {
+  /** Since the storm's beginning, ms. */
+  readonly atMs: number;
+  readonly kind: EventKind;
+  readonly pick: number;
+  readonly how: number;
+  /** How long it lasts, ms. */
+  readonly forMs: number;
+}
+
+/** A storm, and the calm after it. */
+export interface Round {
+  readonly network: NetworkWeather;
+  readonly stormMs: number;
+  readonly events: readonly SimEvent[];
+  /** Chooses the core that is healed first, and what happens to the others meanwhile; in [0, 1). */
+  readonly core: number;
+  /** How long nothing at all happens at the end, ms. */
+  readonly quietMs: number;
+}
+
+export interface SimPlan {
+  readonly version: number;
+  readonly seed: number;
+  readonly nodes: number;
+  readonly profile: CellParameters['profile'];
+  readonly hasBmc: boolean;
+  readonly isMild: boolean;
+  /** How many instances the cell begins with. */
+  readonly instances: number;
+  readonly rebuildAfterMs: number;
+  /** Whether the first storm waits until the first replicas are in sync. */
+  readonly beginsCalm: boolean;
+  /** No round begins after this much virtual time, ms. */
+  readonly limitMs: number;
+  readonly rounds: readonly Round[];
+}
+
+/** What may be said of a seed beforehand; null: the seed decides. */
+export interface PlanWishes {
+  readonly nodes: number | null;
+  readonly profile: CellParameters['profile'] | null;
+  readonly hours: number;
+}
+
+/** A lying BMC says `off` of a node that runs: whatever else silences a living node must then not happen (SAFETY.md 5.5). */
+const SILENCERS: readonly FaultKind[] = ['meshCut', 'pairCut', 'keeperKill', 'networkStorm', 'slowStore', 'bmcUnreachable'];
+
+/** The shortest round: what bounds their number. */
+const ROUND_MS_MIN = 45_000;
+
+/** The weather of a seed. */
+export function planSeed(seed: number, wishes: PlanWishes): SimPlan {
+  const chance = seededChance(seed ^ 0x5eed_cafe);
+  const isMild = chance.next() < 0.25;
+  const drawnNodes = pickOf([2, 3, 3, 3, 4, 5, 5, 7], chance);
+  const nodes = wishes.nodes ?? drawnNodes;
+  const profile = wishes.profile ?? pickOf(['standard', 'standard', 'standard', 'fast', 'soft'] as const, chance);
+  const hasBmc = chance.next() < 0.4;
+  const lies = hasBmc && !isMild && chance.next() < 0.2;
+  const kinds = isMild ? [] : swarm(chance, { hasBmc, lies });
+  const limitMs = wishes.hours * HOUR_MS;
+  const rounds: Round[] = [];
+  for (let atMs = 0; atMs < limitMs;) {
+    const round = planRound(chance, { isMild, lies, kinds });
+    rounds.push(round);
+    atMs += Math.max(ROUND_MS_MIN, round.stormMs + round.quietMs);
+  }
+  return {
+    version: PLAN_VERSION, seed, nodes, profile, hasBmc, isMild,
+    instances: 1 + Math.floor(chance.next() * 3), rebuildAfterMs: 20_000 + Math.floor(chance.next() * 5) * 10_000, beginsCalm: chance.next() < 0.75, limitMs, rounds,
+  };
+}
+
+/** The kinds that a seed has. */
+function swarm(chance: Chance, { hasBmc, lies }: { readonly hasBmc: boolean; readonly lies: boolean }): readonly FaultKind[] {
+  const share = 0.1 + 0.8 * chance.next();
+  return FAULT_KINDS.filter((kind) => {
+    const isOn = chance.next() < share;
+    if (kind === 'bmcLies') return lies;
+    if (kind === 'bmcUnreachable' && !hasBmc) return false;
+    return isOn && !(lies && SILENCERS.includes(kind));
+  });
+}
+
+function planRound(chance: Chance, { isMild, lies, kinds }: { readonly isMild: boolean; readonly lies: boolean; readonly kinds: readonly FaultKind[] }): Round {
+  const stormMs = 20_000 + Math.floor(chance.next() ** 2 * 160_000);
+  const meanGapMs = 400 + chance.next() ** 2 * 12_000;
+  const faultShare = 0.3 + 0.6 * chance.next();
+  const present = kinds.filter(() => chance.next() < 0.7);
+  const network: NetworkWeather = isMild
+    ? { lossShare: 0.05 * chance.next(), duplicateShare: 0.02, jitterMs: 50 }
+    : pickOf([FINE, FINE, { lossShare: 0.02, duplicateShare: 0.02, jitterMs: 30 }, { lossShare: 0.1, duplicateShare: 0.05, jitterMs: 200 }], chance);
+  const events: SimEvent[] = [];
+  for (let atMs = 0; ;) {
+    atMs += Math.ceil(-Math.log(1 - chance.next()) * meanGapMs);
+    if (atMs >= stormMs) break;
+    const kind = present.length > 0 && chance.next() < faultShare ? pickOf<EventKind>(present, chance) : pickOf<EventKind>(WORK_KINDS, chance);
+    events.push({ atMs, kind, pick: chance.next(), how: chance.next(), forMs: durationOf(kind, chance) });
+  }
+  return { network: lies ? FINE : network, stormMs, events, core: chance.next(), quietMs: Math.floor(chance.next() ** 3 * 120_000) };
+}
+
+/** Mostly short, sometimes longer than any lease. */
+function durationOf(kind: EventKind, chance: Chance): number {
+  const drawn = chance.next();
+  const { longestMs } = ruleOf(kind);
+  return longestMs === 0 ? 0 : Math.ceil(50 + longestMs * drawn ** 2);
+}
+
+function pickOf<Value>(values: readonly Value[], chance: Chance): Value {
+  return values[Math.floor(chance.next() * values.length)] as Value;
+}
+
+/** How many events a plan has. */
+export function eventCount(plan: SimPlan): number {
+  return plan.rounds.reduce((sum, { events }) => sum + events.length, 0);
+}

@@ -1,0 +1,188 @@
+/**
+ * What becomes of one seed? A whole cell through storms and calms, from its plan: the same every time.
+ *
+ * Everything runs in this process, on virtual time and microtasks. Checkers look all the while; the first violation ends the run.
+ */
+import { describeError } from '../../shared/errors.ts';
+import type { CellParameters } from '../../shared/model/cell.ts';
+import { CellWitness, holders } from '../support/cell-witness.ts';
+import { VirtualCell } from '../support/virtual-cell.ts';
+import { CALM_LIMIT_MS, chooseCore, coreUnrest, wholeUnrest } from './checkers/liveness.ts';
+import { Coverage, phasesOf } from './coverage.ts';
+import type { CoverageCounts } from './coverage.ts';
+import { planSeed } from './plan.ts';
+import type { Round, SimPlan } from './plan.ts';
+import { Storm } from './storm/storm.ts';
+import { Trace } from './trace.ts';
+
+/** How often the room is looked at, ms of virtual time. */
+const LOOK_MS = 100;
+/** How often calm is asked for, ms. */
+const CALM_LOOK_MS = 1_000;
+/** How long a node stays dead in the proof after each calm, ms: longer than any of its instances needs to move. */
+const PROOF_MS = 15_000;
+/** How many facts a failure shows. */
+const TAIL_FACTS = 60;
+
+/** What to run. */
+export interface SeedRun {
+  readonly seed: number;
+  /** Null: the seed decides. */
+  readonly nodes?: number | null;
+  readonly profile?: CellParameters['profile'] | null;
+  /** Virtual hours; a round that began is finished. One by default. */
+  readonly hours?: number;
+  /** In place of the seed's own. */
+  readonly plan?: SimPlan;
+  /** Given each line of the trace. */
+  readonly sink?: (line: string) => void;
+}
+
+/** What came of it. */
+export interface SeedOutcome {
+  readonly seed: number;
+  /** Empty: the cell kept its promises. */
+  readonly failures: readonly string[];
+  readonly virtualMs: number;
+  /** Faults and requests that really did something. */
+  readonly strikes: number;
+  readonly coverage: CoverageCounts;
+  readonly lines: number;
+  readonly hash: string;
+  readonly plan: SimPlan;
+  /** The last facts that were logged, for a failure; else empty. */
+  readonly tail: string;
+}
+
+/** Runs a seed, or the plan that is given in its place. Never rejects: what is thrown inside is a failure of the seed. */
+export async function runSeed(run: SeedRun): Promise<SeedOutcome> {
+  const plan = run.plan ?? planSeed(run.seed, { nodes: run.nodes ?? null, profile: run.profile ?? null, hours: run.hours ?? 1 });
+  const seedRun = new Running(plan, run.sink ?? null);
+  const failures = await seedRun.run();
+  const { lines, hash } = seedRun.trace.end();
+  return {
+    seed: plan.seed, failures, virtualMs: seedRun.cell.world.clock.nowMs(), strikes: seedRun.strikes, coverage: seedRun.coverage.counts(), lines, hash, plan,
+    tail: failures.length === 0 ? '' : seedRun.cell.tail(TAIL_FACTS),
+  };
+}
+
+class Running {
+  readonly trace: Trace;
+  readonly coverage = new Coverage();
+  readonly cell: VirtualCell;
+  strikes = 0;
+  readonly #plan: SimPlan;
+  readonly #witness = new CellWitness();
+  readonly #storm: Storm;
+  #isFormed = false;
+
+  constructor(plan: SimPlan, sink: ((line: string) => void) | null) {
+    this.#plan = plan;
+    this.trace = new Trace(plan, sink);
+    this.cell = new VirtualCell({
+      nodes: plan.nodes, seed: plan.seed, hasBmc: plan.hasBmc, onLedger: this.#witness.onLedger,
+      parameters: { profile: plan.profile, rebuildAfterMs: plan.rebuildAfterMs, powerFenceShare: 1, forgetTerminatedAfterMs: 30_000 },
+      onFact: this.trace.fact,
+      onRoomEvent: (event, atMs) => this.trace.room(event, atMs),
+    });
+    this.#witness.watch(this.cell);
+    this.#storm = new Storm(this.cell, plan, {
+      phases: () => phasesOf(this.cell, this.#isFormed),
+      onStrike: ({ atMs: sinceMs, ...event }, node, before) => {
+        this.strikes += 1;
+        this.coverage.met(event.kind, before);
+        this.#say('strike', { ...event, sinceMs, node });
+      },
+    });
+  }
+
+  async run(): Promise<readonly string[]> {
+    try {
+      await this.#live();
+      return this.#witness.violations;
+    } catch (error) {
+      return [...this.#witness.violations, `threw: ${describeError(error)}`];
+    }
+  }
+
+  async #live(): Promise<void> {
+    const { cell } = this;
+    await cell.ready();
+    await cell.run(this.#plan.instances);
+    // Some storms begin before the first replicas are in sync.
+    if (this.#plan.beginsCalm) await this.#untilCalm('formed', () => wholeUnrest(cell));
+    this.#isFormed = true;
+    for (const round of this.#plan.rounds) {
+      if (this.#isOver()) return;
+      await this.#weather(round);
+      if (cell.world.clock.nowMs() >= this.#plan.limitMs) return;
+    }
+  }
+
+  async #weather(round: Round): Promise<void> {
+    this.#say('storm');
+    this.#storm.begin(round);
+    await this.#pass(round.stormMs);
+    if (this.#isOver()) return;
+    await this.#healCore(round);
+    this.#say('healed');
+    this.#storm.endForAll();
+    await this.#untilCalm('all is healed', () => wholeUnrest(this.cell));
+    if (!this.#plan.isMild) await this.#losePowerOnce();
+    await this.#pass(round.quietMs);
+  }
+
+  /** A majority of the voters and the replicas in sync are mended; the others stay broken, and worse. */
+  async #healCore(round: Round): Promise<void> {
+    const core = this.#plan.isMild ? this.cell.nodeIds : chooseCore(this.cell, round.core);
+    this.#say('core', { nodes: core });
+    this.#storm.endFor(core);
+    for (const node of this.cell.nodeIds) if (!core.includes(node)) this.#storm.breakDown(node, (round.core * 31) % 1);
+    await this.#untilCalm(`only ${core.join(', ')} are healed`, () => coreUnrest(this.cell, core), core);
+  }
+
+  /** The proof that what is called in sync is: a node that runs something dies, and the guests read their records elsewhere. */
+  async #losePowerOnce(): Promise<void> {
+    const [victim] = [...holders(this.cell)].toSorted();
+    if (victim === undefined || this.#isOver()) return;
+    this.#say('proof', { node: victim });
+    this.cell.room.powerOff(victim);
+    await this.#pass(PROOF_MS);
+    this.cell.room.powerOn(victim);
+    await this.#untilCalm('the dead node is back', () => wholeUnrest(this.cell));
+  }
+
+  async #pass(durationMs: number): Promise<void> {
+    const { world } = this.cell;
+    const untilMs = world.clock.nowMs() + durationMs;
+    while (world.clock.nowMs() < untilMs && !this.#isOver()) {
+      await world.advance(Math.min(LOOK_MS, untilMs - world.clock.nowMs()));
+      this.#witness.look(this.#plan.isMild);
+    }
+  }
+
+  /** Until nothing is left, which is a violation when it takes too long. */
+  async #untilCalm(when: string, left: () => readonly string[], core = this.cell.nodeIds): Promise<void> {
+    const { world } = this.cell;
+    const fromMs = world.clock.nowMs();
+    while (!this.#isOver()) {
+      const found = left();
+      if (found.length === 0) return;
+      // Whoever was switched off by a BMC before the calm stays off until somebody switches it on.
+      for (const node of core) this.cell.room.powerOn(node);
+      if (world.clock.nowMs() - fromMs > CALM_LIMIT_MS) {
+        this.#witness.violations.push(`not calm after ${CALM_LIMIT_MS} ms though ${when}: ${found.join('; ')}`);
+        return;
+      }
+      await this.#pass(CALM_LOOK_MS);
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#witness.violations.length > 0;
+  }
+
+  #say(event: string, what: Readonly<Record<string, unknown>> = {}): void {
+    this.trace.weather({ event, ...what }, this.cell.world.clock.nowMs());
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * How does a plan's event become a broken cell, and how is it mended? Strikes by kind, and the list of what is to be undone.
+ *
+ * When the storm ends, a core of the cell is mended first and the others stay as broken as they are; then everything.
+ */
+import type { NodeId } from '../../../shared/ids.ts';
+import { FINE } from '../../support/virtual-mesh.ts';
+import type { VirtualCell } from '../../support/virtual-cell.ts';
+import type { Phase } from '../coverage.ts';
+import { isWork } from '../kinds.ts';
+import type { EventKind } from '../kinds.ts';
+import type { Round, SimEvent, SimPlan } from '../plan.ts';
+import { meshCut, networkStorm, pairCut, storageCut } from './network.ts';
+import { bmcLies, bmcUnreachable, diskFail, diskSlow, powerCycle, reset, siteOutage } from './power.ts';
+import { agentKill, keeperKill, slowStore } from './processes.ts';
+import { pickFrom, startProcesses } from './site.ts';
+import type { StormSite, Strike } from './site.ts';
+import { guestEnd, userReboot, userRun, userStart, userStop, userTerminate } from './users.ts';
+
+const STRIKES: Readonly<Record<EventKind, Strike>> = {
+  powerCycle, reset, siteOutage, agentKill, keeperKill, pairCut, meshCut, storageCut, networkStorm, slowStore, diskFail, diskSlow, bmcUnreachable, bmcLies,
+  userRun, userStop, userStart, userReboot, userTerminate, guestEnd,
+};
+
+interface Broken {
+  readonly nodes: readonly NodeId[];
+  readonly undo: () => void;
+}
+
+/** What the storm tells: each event that did something, and what the cell was busy with before. */
+export interface StormListener {
+  phases(): readonly Phase[];
+  onStrike(event: SimEvent, node: NodeId, before: readonly Phase[]): void;
+}
+
+/** The storms of one seed's cell. */
+export class Storm {
+  readonly #cell: VirtualCell;
+  readonly #plan: SimPlan;
+  readonly #listener: StormListener;
+  readonly #broken = new Set<Broken>();
+  #round: Round | null = null;
+  /** While the core is being watched, what is broken elsewhere stays so. */
+  #isHeld = false;
+  #quietUntilMs = 0;
+
+  constructor(cell: VirtualCell, plan: SimPlan, listener: StormListener) {
+    this.#cell = cell;
+    this.#plan = plan;
+    this.#listener = listener;
+  }
+
+  begin(round: Round): void {
+    this.#round = round;
+    this.#cell.network.weather = round.network;
+    for (const event of round.events) this.#cell.world.timers.after(event.atMs, () => this.#strike(round, event));
+  }
+
+  /** Nothing new breaks, and these nodes are mended, with all that is between them. */
+  endFor(core: readonly NodeId[]): void {
+    this.#round = null;
+    this.#isHeld = true;
+    this.#cell.network.weather = FINE;
+    const mended = [...this.#broken].filter(({ nodes }) => nodes.every((node) => core.includes(node)));
+    for (const broken of mended) this.#mend(broken);
+    for (const node of core) this.restart(node);
+  }
+
+  /** Everything is mended. */
+  endForAll(): void {
+    this.#round = null;
+    this.#isHeld = false;
+    this.#cell.network.weather = FINE;
+    const all = [...this.#broken]; // Each leaves the set.
+    for (const broken of all) this.#mend(broken);
+    for (const node of this.#cell.nodeIds) this.restart(node);
+  }
+
+  /** Breaks a node until everything is mended. */
+  breakDown(node: NodeId, how: number): void {
+    const { room } = this.#cell;
+    if (how < 0.5) room.powerOff(node);
+    else room.setCables(node, how < 0.75 ? { mesh: false } : { mesh: false, storage: false });
+    this.#broken.add({ nodes: [node], undo: () => room.setCables(node, { mesh: true, storage: true }) });
+  }
+
+  /** Whoever is off, or whose processes are gone, is started again. */
+  restart(node: NodeId): void {
+    this.#cell.room.powerOn(node);
+    startProcesses(this.#cell, node);
+  }
+
+  #strike(round: Round, event: SimEvent): void {
+    if (this.#round !== round) return;
+    const nowMs = this.#cell.world.clock.nowMs();
+    if (!isWork(event.kind) && nowMs < this.#quietUntilMs) return;
+    const node = pickFrom(this.#cell.nodeIds, event.pick) as NodeId;
+    const site: StormSite = {
+      cell: this.#cell, plan: this.#plan, network: round.network,
+      later: (timed, nodes, undo) => this.#later(timed.forMs, nodes, undo),
+      isQuiet: () => this.#broken.size === 0,
+      keepQuiet: (forMs) => {
+        this.#quietUntilMs = nowMs + forMs;
+      },
+    };
+    const before = this.#listener.phases();
+    if (STRIKES[event.kind](site, event, node)) this.#listener.onStrike(event, node, before);
+  }
+
+  #later(forMs: number, nodes: readonly NodeId[], undo: () => void): void {
+    const broken: Broken = { nodes, undo };
+    this.#broken.add(broken);
+    this.#cell.world.timers.after(forMs, () => {
+      if (!this.#isHeld) this.#mend(broken);
+    });
+  }
+
+  #mend(broken: Broken): void {
+    if (this.#broken.delete(broken)) broken.undo();
+  }
+}
