@@ -4,7 +4,7 @@
 import type { NodeId, VolumeId } from '../../shared/ids.ts';
 import { followMembers } from '../../shared/ledger/node/follow-members.ts';
 import type { VoterMesh } from '../../shared/ledger/node/follow-members.ts';
-import type { LedgerNode } from '../../shared/ledger/node/ledger-node.ts';
+import type { LedgerMember } from '../../shared/ledger/replicated-log.ts';
 import type { CellState } from '../../shared/model/cell.ts';
 import { TIMING_PROFILES } from '../../shared/model/timing.ts';
 import type { VolumeRecord } from '../../shared/model/volume.ts';
@@ -35,7 +35,7 @@ export interface AgentPorts {
   readonly world: NodeWorld;
   /** Wall clock in ms, for the ledger's rate limits only. */
   readonly wallMs: () => number;
-  readonly ledger: LedgerNode;
+  readonly ledger: LedgerMember;
   readonly storeUuid: string;
   readonly mesh: VoterMesh;
   /** Members that are admitted before the ledger is known. */

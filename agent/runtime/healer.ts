@@ -1,14 +1,13 @@
 /**
- * What does the leader do for its cell? It looks at the ledger, plans, and proposes; and it keeps the set of voters right.
+ * What does the leader do for its cell? It looks at the ledger, plans, and proposes.
  *
  * Only the leader acts, and only once its own term is committed: then its state holds every earlier entry. A plan that
  * was overtaken is rejected by the guards of `apply`, so planning twice, or on two leaders, is harmless.
  */
 import { describeError } from '../../shared/errors.ts';
-import { memberOfVoter } from '../../shared/ids.ts';
-import type { MemberId, NodeId, VoterId } from '../../shared/ids.ts';
+import type { NodeId } from '../../shared/ids.ts';
 import type { Command } from '../../shared/ledger/commands.ts';
-import type { LedgerNode } from '../../shared/ledger/node/ledger-node.ts';
+import type { LedgerMember } from '../../shared/ledger/replicated-log.ts';
 import type { HealthGossip } from '../../shared/wire/intent.ts';
 import type { Mesh } from '../../shared/wire/mesh.ts';
 import type { Timer, World } from '../../shared/world.ts';
@@ -16,8 +15,8 @@ import type { PlacementHints } from '../machines/placement.ts';
 import { NO_MEMORY, remember } from '../machines/plan-memory.ts';
 import type { PlanMemory } from '../machines/plan-memory.ts';
 import { plan } from '../machines/plan.ts';
-import { CAUGHT_UP_LAG_ENTRIES, planVoters } from '../machines/voters.ts';
 import type { Fencer } from './fencer-ports.ts';
+import { VoterUpkeep } from './voter-upkeep.ts';
 
 const PROPOSE_TIMEOUT_MS = 4_000;
 /** Entries that come in a burst are answered by one plan. Short: it is part of every recovery. */
@@ -30,7 +29,7 @@ const LOOK_EVERY_MS = 1_000;
 /** What the healer needs. */
 export interface HealerOptions {
   readonly world: World;
-  readonly log: LedgerNode;
+  readonly log: LedgerMember;
   readonly fencer: Fencer;
   readonly mesh: Mesh;
   readonly health: () => ReadonlyMap<NodeId, HealthGossip>;
@@ -46,14 +45,14 @@ export class Healer {
   #plannedAtMs = -Infinity;
   #isPlanning = false;
   #isAgain = false;
-  #isChangingVoters = false;
-  #lastVoterChangeAtMs: number | null = null;
-  readonly #goneSince = new Map<MemberId, number>();
-  readonly #caughtUpSince = new Map<VoterId, number>();
+  /** Null where the log is not held by members of the cell. */
+  readonly #voters: VoterUpkeep | null;
   #isStopped = false;
 
   constructor(options: HealerOptions) {
     this.#options = options;
+    const { world, log, mesh } = options;
+    this.#voters = log.voterSet === null ? null : new VoterUpkeep({ world, log, voterSet: log.voterSet, mesh });
   }
 
   start(): void {
@@ -87,7 +86,7 @@ export class Healer {
   }
 
   #isLeading(): boolean {
-    return this.#options.log.raftStatus().isTermCommitted;
+    return this.#options.log.isLeading();
   }
 
   #kick(delayMs: number): void {
@@ -115,21 +114,20 @@ export class Healer {
     if (!this.#isLeading()) {
       this.#ledTerm = null;
       this.#memory = NO_MEMORY;
-      this.#goneSince.clear();
-      this.#caughtUpSince.clear();
+      this.#voters?.leaveOffice();
       return;
     }
-    const { term } = log.raftStatus();
+    const { term } = log.status();
     if (this.#ledTerm !== term) {
       this.#ledTerm = term;
       this.#memory = NO_MEMORY;
-      this.#lastVoterChangeAtMs = null;
+      this.#voters?.takeOffice();
     }
     this.#isPlanning = true;
     this.#isAgain = false;
     try {
       await this.#planOnce();
-      this.#watchVoters();
+      this.#voters?.look();
     } catch (error) {
       world.log.write({ event: 'planFailed', error: describeError(error) });
     } finally {
@@ -157,60 +155,4 @@ export class Healer {
       world.log.write({ event: 'planNotCommitted', command: command.kind, error: describeError(error) });
     }
   }
-
-  // ---------------------------------------------------------------- voters
-
-  #watchVoters(): void {
-    const { log, world } = this.#options;
-    const nowMs = world.clock.nowMs();
-    const raft = log.raftStatus();
-    this.#noteSilence(nowMs);
-    this.#noteLearners(nowMs);
-    if (this.#isChangingVoters) return;
-    const match = Object.fromEntries(log.peers().map((peer) => [peer.id, peer.match]));
-    const next = planVoters(
-      {
-        voters: raft.conf.voters as readonly VoterId[], learners: raft.conf.learners as readonly VoterId[], witnesses: raft.conf.witnesses as readonly VoterId[],
-        match: { ...match, [log.voterId]: raft.lastIndex }, lastIndex: raft.lastIndex,
-      },
-      log.state(),
-      { leader: log.voterId, goneMs: agesOf(this.#goneSince, nowMs), caughtUpMs: agesOf(this.#caughtUpSince, nowMs), lastChangeAtMs: this.#lastVoterChangeAtMs },
-      nowMs,
-    );
-    if (next.kind === 'none') return;
-    this.#isChangingVoters = true;
-    world.log.write({ event: 'votersChanging', change: next.change.kind, voter: next.change.voter, detail: next.detail });
-    // The outcome is seen in the next status; a refused or lost change is planned again.
-    void log.changeVoters(next.change, { timeoutMs: PROPOSE_TIMEOUT_MS }).then((isDone) => {
-      if (isDone) this.#lastVoterChangeAtMs = world.clock.nowMs();
-      world.log.write({ event: 'votersChanged', change: next.change.kind, voter: next.change.voter, isDone });
-    }).catch((error: unknown) => {
-      world.log.write({ event: 'votersNotChanged', error: describeError(error) });
-    }).finally(() => {
-      this.#isChangingVoters = false;
-    });
-  }
-
-  /** A member that answers neither Raft nor the mesh is noted with the time when that began. */
-  #noteSilence(nowMs: number): void {
-    const { log, mesh } = this.#options;
-    const answering = new Set<MemberId>(log.peers().filter((peer) => peer.recentActive).map((peer) => memberOfVoter(peer.id as VoterId)));
-    const members: MemberId[] = [...log.state().nodes.values().map((node) => node.id), ...log.state().coordinators.values().map((coordinator) => coordinator.id)];
-    for (const member of members) {
-      const isHere = member === log.status().member || answering.has(member) || mesh.isConnected(member);
-      if (isHere) this.#goneSince.delete(member);
-      else if (!this.#goneSince.has(member)) this.#goneSince.set(member, nowMs);
-    }
-  }
-
-  /** A learner that keeps up with the log is noted with the time when that began. */
-  #noteLearners(nowMs: number): void {
-    const steady = new Set(this.#options.log.peers().filter((peer) => peer.standing === 'learner' && peer.recentActive && peer.lag <= CAUGHT_UP_LAG_ENTRIES).map((peer) => peer.id as VoterId));
-    for (const voter of this.#caughtUpSince.keys()) if (!steady.has(voter)) this.#caughtUpSince.delete(voter);
-    for (const voter of steady) if (!this.#caughtUpSince.has(voter)) this.#caughtUpSince.set(voter, nowMs);
-  }
-}
-
-function agesOf<Key>(since: ReadonlyMap<Key, number>, nowMs: number): ReadonlyMap<Key, number> {
-  return new Map([...since].map(([key, sinceMs]) => [key, nowMs - sinceMs]));
 }

@@ -1,9 +1,11 @@
 /**
- * What does the rest of the system know of the log? This interface, and nothing of Raft (so that a site may run another engine).
+ * What does the rest of the system know of the log? This interface, and nothing of Raft (so that a site may run another engine):
+ * ours (node/ledger-node.ts), or one over etcd (etcd/etcd-ledger.ts). Only who cares for voters sees more, where there are any ({@link VoterSet}).
  */
 import type { MemberId, VoterId } from '../ids.ts';
 import type { CellState } from '../model/cell.ts';
 import type { AppliedEntry, ApplyResult, Command } from './commands.ts';
+import type { PeerStatus, RaftStatus } from './raft/status.ts';
 
 /** How the ledger is, seen from this member. */
 export interface LedgerStatus {
@@ -13,6 +15,7 @@ export interface LedgerStatus {
   readonly leader: MemberId | null;
   readonly appliedIndex: number;
   readonly commitIndex: number;
+  /** The members that may lead: renewals go to them. In our log they also hold it; etcd is held elsewhere. */
   readonly voters: readonly VoterId[];
   readonly learners: readonly VoterId[];
 }
@@ -48,13 +51,41 @@ export interface ReplicatedLog {
   status(): LedgerStatus;
 }
 
-/** What only the leader's healer needs beside that. */
+/** What only a leader needs beside that. */
 export interface LeaderLog extends ReplicatedLog {
   /**
-   * Resolves true when a quorum round that began after this call was answered while this member still led in the same
-   * term and had committed in it; false when it does not lead (any more). This is what a lease renewal waits for.
+   * Resolves true when at some moment after this call no later term than this member's own had begun (a quorum round of ours, or etcd's
+   * linearizable read, that began after the call), and the member still leads in that term and has committed in it; false when it does
+   * not lead (any more). This is what a lease renewal waits for.
    */
   confirmLeadership(): Promise<boolean>;
+}
+
+/** Members that hold the log themselves, and so have to be cared for. */
+export interface VoterSet {
+  /** This member's own. */
+  readonly voterId: VoterId;
+  raftStatus(): RaftStatus;
+  /** How far the other voters and learners are. Empty unless this member leads. */
+  peers(): readonly PeerStatus[];
   /** Asks for a voter change; resolves when it is committed. One at a time. */
   changeVoters(change: { readonly kind: 'addLearner' | 'promote' | 'remove'; readonly voter: VoterId; readonly witness: boolean }, options: { readonly timeoutMs: number }): Promise<boolean>;
+}
+
+/** The log as an agent or a coordinator holds it. */
+export interface LedgerMember extends LeaderLog {
+  /** Whether this member leads and has applied everything that was committed before its term began. */
+  isLeading(): boolean;
+  leaderStatus(): LeaderStatus;
+  /** Null where the log is held elsewhere: then there are no voters to care for. */
+  readonly voterSet: VoterSet | null;
+  /** Resolves when this member has applied `index`; rejects with ClusterError `LedgerTimeout`. */
+  waitApplied(index: number, timeoutMs: number): Promise<void>;
+  /**
+   * Whether the leader lets one more proposal of a coordinator in: null is answered with ClusterError `LeaderBusy`, else what it
+   * returns is called when the proposal has its answer. What nodes propose always comes in: cells heal by it.
+   */
+  admitUsersBy(admit: () => (() => void) | null): void;
+  start(): void;
+  stop(): void;
 }

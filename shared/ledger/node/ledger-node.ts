@@ -2,31 +2,24 @@
  * How does a member of the mesh hold the ledger? As a voter or learner where the configuration names it, through a feed
  * otherwise; whoever uses it sees one interface, and never which of the two it is.
  */
-import { ClusterError, describeError } from '../../errors.ts';
+import { describeError } from '../../errors.ts';
 import { memberOfVoter, voterIdOf } from '../../ids.ts';
 import type { MemberId, VoterId } from '../../ids.ts';
 import type { CellState } from '../../model/cell.ts';
 import type { AppliedEntry, Command, EntryData } from '../commands.ts';
-import { parseCommand } from '../command-schema.ts';
-import type { LeaderLog, LeaderStatus, LedgerStatus, Proposed } from '../replicated-log.ts';
-import { refuseProposal } from './authority.ts';
-import { deferWithin, pause } from './deadline.ts';
+import type { LeaderStatus, LedgerMember, LedgerStatus, Proposed, VoterSet } from '../replicated-log.ts';
+import { askLeader, LEADER_ANSWER_MS } from './ask-leader.ts';
+import { deferWithin } from './deadline.ts';
 import { FeedClient } from './feed-client.ts';
 import { FeedServer } from './feed-server.ts';
 import type { FeedStatus } from './feed-server.ts';
 import type { LedgerNodeOptions } from './ports.ts';
+import { notLeader, parseProposal, ProposalGate } from './proposals.ts';
 import { Replica } from './replica.ts';
 import { Voter } from './voter.ts';
 
-const RETRY_MS = 60;
-/** A leader that is behind with its work is asked again after this long, then twice as long, and so on: each refusal costs it time, too. */
-const BUSY_RETRY_MS = 250;
-const BUSY_RETRY_MS_MAX = 2_000;
-/** Longest wait for one answer of a leader: a stopped one must not eat the caller's whole deadline. */
-const LEADER_ANSWER_MS = 4_000;
-
 /** The ledger, as one member holds it. */
-export class LedgerNode implements LeaderLog {
+export class LedgerNode implements LedgerMember, VoterSet {
   readonly voterId: VoterId;
   readonly #options: LedgerNodeOptions;
   readonly #replica: Replica;
@@ -37,7 +30,7 @@ export class LedgerNode implements LeaderLog {
   #feedStatus: FeedStatus | null = null;
   #shownStatus = '';
   #isStopped = false;
-  #admitUser: () => (() => void) | null = () => () => undefined;
+  readonly #gate = new ProposalGate();
 
   /** `initial` is the state before anything was heard: an empty cell of the right name and cluster. */
   constructor(options: LedgerNodeOptions, initial: CellState) {
@@ -150,7 +143,15 @@ export class LedgerNode implements LeaderLog {
     return this.#voter.peers();
   }
 
-  /** Whether this member leads and has committed in its term, and since when by the world's clock. */
+  get voterSet(): VoterSet {
+    return this;
+  }
+
+  isLeading(): boolean {
+    return this.#voter.status().isTermCommitted;
+  }
+
+  /** How the Raft machine stands. */
   raftStatus(): ReturnType<Voter['status']> {
     return this.#voter.status();
   }
@@ -160,62 +161,25 @@ export class LedgerNode implements LeaderLog {
     return this.#voter.transferLeadership(to);
   }
 
-  /**
-   * Whether the leader lets one more proposal of a coordinator in: null is answered with ClusterError `LeaderBusy`, else what it
-   * returns is called when the proposal has its answer. What nodes propose always comes in: cells heal by it.
-   */
   admitUsersBy(admit: () => (() => void) | null): void {
-    this.#admitUser = admit;
+    this.#gate.admitUsersBy(admit);
   }
 
   // ---------------------------------------------------------------- inside
 
-  /** Asks whoever leads until it answers; `attempt` answers null when it does not lead (any more). */
   async #withLeader<Value>(timeoutMs: number, what: string, attempt: (leader: MemberId, remainingMs: number) => Promise<Value | null>): Promise<Value> {
-    const { clock, timers } = this.#options.world;
-    const deadlineAtMs = clock.nowMs() + timeoutMs;
-    let lastError: unknown = null;
-    let busyRetryMs = BUSY_RETRY_MS;
-    while (!this.#isStopped) {
-      const remainingMs = deadlineAtMs - clock.nowMs();
-      if (remainingMs <= 0) break;
-      let retryMs = RETRY_MS;
-      const { leader } = this.status();
-      if (leader !== null) {
-        try {
-          const value = await attempt(leader, remainingMs);
-          if (value !== null) return value;
-        } catch (error) {
-          if (!(error instanceof ClusterError) || !error.retryable) throw error;
-          lastError = error;
-          if (error.code === 'LeaderBusy') {
-            retryMs = busyRetryMs;
-            busyRetryMs = Math.min(2 * busyRetryMs, BUSY_RETRY_MS_MAX);
-          }
-        }
-      }
-      await pause(timers, Math.min(retryMs * (0.5 + this.#options.world.chance.next()), Math.max(1, deadlineAtMs - clock.nowMs())));
-    }
-    if (this.#isStopped) throw new ClusterError('LedgerStopped', 'this member of the ledger has stopped', { retryable: false });
-    const code = lastError instanceof ClusterError && lastError.code !== 'PeerUnreachable' ? 'LedgerTimeout' : 'NoLeader';
-    throw new ClusterError(code, `could not ${what} within ${Math.round(timeoutMs)} ms`, { retryable: true, cause: lastError ?? undefined });
+    return await askLeader({ world: this.#options.world, leader: () => this.status().leader, isStopped: () => this.#isStopped }, timeoutMs, what, attempt);
   }
 
   async #servePropose(from: MemberId, body: unknown): Promise<Proposed> {
     const data = parseProposal(body);
     // Only a leader's state says who is a member: that of one whose store was lost knows nobody yet.
     if (this.#voter.status().role !== 'leader') throw notLeader(this.status().leader);
-    const refusal = refuseProposal(this.#replica.state, this.#options.self, from, data.command);
-    if (refusal !== null) throw new ClusterError('NotAuthorised', refusal, { retryable: false });
-    const leave = this.#replica.state.coordinators.has(from) ? this.#admitUser() : () => undefined;
-    if (leave === null) throw new ClusterError('LeaderBusy', 'the leader is behind with its work', { retryable: true });
-    try {
+    return await this.#gate.pass(this.#replica.state, this.#options.self, from, data.command, async () => {
       const proposed = this.#voter.propose({ ...data, by: from }, LEADER_ANSWER_MS);
       if (proposed === null) throw notLeader(this.status().leader);
       return await proposed;
-    } finally {
-      leave();
-    }
+    });
   }
 
   async #serveReadIndex(): Promise<number> {
@@ -300,17 +264,4 @@ export class LedgerNode implements LeaderLog {
     const connected = all.filter((member) => this.#options.mesh.isConnected(member));
     return connected.length > 0 ? connected : all;
   }
-}
-
-const notLeader = (leader: MemberId | null): ClusterError =>
-  new ClusterError('NotLeader', leader === null ? 'no leader is known here' : `the leader is ${leader}`, { retryable: true });
-
-function parseProposal(body: unknown): EntryData {
-  const data = body as Partial<EntryData> | null;
-  if (typeof data !== 'object' || data === null || typeof data.at !== 'string' || data.at.length > 40 || typeof data.by !== 'string') {
-    throw new ClusterError('InvalidRequest', 'a proposal needs a command, a time and a proposer', { retryable: false });
-  }
-  const command = parseCommand(data.command);
-  if (command.kind === 'invalid') throw new ClusterError('InvalidRequest', `the proposed command is malformed: ${command.message}`, { retryable: false });
-  return { command: command.value, at: data.at, by: data.by };
 }

@@ -1,0 +1,58 @@
+/**
+ * How is whoever leads asked until it answers? Again and again within one deadline, more rarely while it is busy.
+ */
+import { ClusterError } from '../../errors.ts';
+import type { MemberId } from '../../ids.ts';
+import type { World } from '../../world.ts';
+import { pause } from './deadline.ts';
+
+const RETRY_MS = 60;
+/** A leader that is behind with its work is asked again after this long, then twice as long, and so on: each refusal costs it time, too. */
+const BUSY_RETRY_MS = 250;
+const BUSY_RETRY_MS_MAX = 2_000;
+/** Longest wait for one answer of a leader: a stopped one must not eat the caller's whole deadline. */
+export const LEADER_ANSWER_MS = 4_000;
+
+/** Who asks. */
+export interface Asker {
+  readonly world: World;
+  /** Who leads, as far as is known here now. */
+  leader(): MemberId | null;
+  isStopped(): boolean;
+}
+
+/**
+ * Asks until there is an answer; `attempt` answers null when that member does not lead (any more). Rejects with ClusterError
+ * `LedgerTimeout` (an attempt may have had its effect), `NoLeader`, `LedgerStopped`, or whatever is not retryable.
+ */
+export async function askLeader<Value>(
+  { world, leader, isStopped }: Asker, timeoutMs: number, what: string, attempt: (leader: MemberId, remainingMs: number) => Promise<Value | null>,
+): Promise<Value> {
+  const { clock, timers, chance } = world;
+  const deadlineAtMs = clock.nowMs() + timeoutMs;
+  let lastError: unknown = null;
+  let busyRetryMs = BUSY_RETRY_MS;
+  while (!isStopped()) {
+    const remainingMs = deadlineAtMs - clock.nowMs();
+    if (remainingMs <= 0) break;
+    let retryMs = RETRY_MS;
+    const leading = leader();
+    if (leading !== null) {
+      try {
+        const value = await attempt(leading, remainingMs);
+        if (value !== null) return value;
+      } catch (error) {
+        if (!(error instanceof ClusterError) || !error.retryable) throw error;
+        lastError = error;
+        if (error.code === 'LeaderBusy') {
+          retryMs = busyRetryMs;
+          busyRetryMs = Math.min(2 * busyRetryMs, BUSY_RETRY_MS_MAX);
+        }
+      }
+    }
+    await pause(timers, Math.min(retryMs * (0.5 + chance.next()), Math.max(1, deadlineAtMs - clock.nowMs())));
+  }
+  if (isStopped()) throw new ClusterError('LedgerStopped', 'this member of the ledger has stopped', { retryable: false });
+  const code = lastError instanceof ClusterError && lastError.code !== 'PeerUnreachable' ? 'LedgerTimeout' : 'NoLeader';
+  throw new ClusterError(code, `could not ${what} within ${Math.round(timeoutMs)} ms`, { retryable: true, cause: lastError ?? undefined });
+}
