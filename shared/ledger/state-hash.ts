@@ -5,7 +5,6 @@
  * not on the order of an object's keys. 64 bits against accidents, not against an enemy.
  */
 import type { CellState } from '../model/cell.ts';
-import { encodeSnapshot } from './snapshot.ts';
 
 /** Two lanes of 32 bits, each a multiply-xor hash with its own odd constant (FNV's and MurmurHash3's). */
 class Fingerprint {
@@ -33,17 +32,40 @@ class Fingerprint {
   }
 }
 
-/** 16 hex digits. Walks the whole state: for audits and tests, not for every entry. */
+/** 16 hex digits. Walks the whole state, but into records only that it has not met: for audits and tests, not for every entry. */
 export function hashState(state: CellState): string {
   const fingerprint = new Fingerprint();
-  addValue(fingerprint, encodeSnapshot(state));
-  const usage = [...state.usage.entries()].map(([node, { reservedMiB, ...sums }]) => ({ node, ...sums, reserved: sorted(reservedMiB.entries()) }));
-  addValue(fingerprint, usage.toSorted((left, right) => compare(left.node, right.node)));
+  const { nodes, coordinators, images, instances, volumes, tokens, usage, ...rest } = state;
+  addValue(fingerprint, rest);
+  for (const table of [nodes, coordinators, images, instances, volumes, tokens]) addTable(fingerprint, table.entries());
+  // Derived from the others, so its own order decides nothing.
+  addTable(fingerprint, sorted(usage.entries()));
   return fingerprint.hex();
 }
 
+function addTable(fingerprint: Fingerprint, entries: Iterable<readonly [string, object]>): void {
+  fingerprint.add('[');
+  for (const [key, record] of entries) fingerprint.add(`${key}:${printOf(record)},`);
+  fingerprint.add(']');
+}
+
+/** Prints of records that were met before. Records never change in place. */
+const PRINTS = new WeakMap<object, string>();
+
+function printOf(record: object): string {
+  const known = PRINTS.get(record);
+  if (known !== undefined) return known;
+  const fingerprint = new Fingerprint();
+  addValue(fingerprint, record);
+  const print = fingerprint.hex();
+  PRINTS.set(record, print);
+  return print;
+}
+
 function addValue(fingerprint: Fingerprint, value: unknown): void {
-  if (Array.isArray(value)) {
+  if (value instanceof Map) {
+    addValue(fingerprint, sorted(value));
+  } else if (Array.isArray(value)) {
     fingerprint.add('[');
     for (const item of value) addValue(fingerprint, item);
     fingerprint.add(']');

@@ -73,11 +73,11 @@ export class VirtualNetwork {
   }
 
   isPairCut(a: MemberId, b: MemberId): boolean {
-    return this.#cutPairs.has(pairOf(a, b));
+    return this.#cutPairs.size > 0 && this.#cutPairs.has(pairOf(a, b));
   }
 
   connected(a: MemberId, b: MemberId): boolean {
-    return this.#meshes.has(a) && this.#meshes.has(b) && !this.#down.has(a) && !this.#down.has(b) && !this.#cutPairs.has(pairOf(a, b));
+    return this.#meshes.has(a) && this.#meshes.has(b) && !this.#down.has(a) && !this.#down.has(b) && !this.isPairCut(a, b);
   }
 
   /** Delivers a copy, as a wire would, unless the link is cut meanwhile. `isOrdered`: on the pair's one stream. */
