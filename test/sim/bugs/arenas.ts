@@ -1,0 +1,41 @@
+/**
+ * Which weather is a bug looked for in? One seed of each arena, and what went wrong in it.
+ *
+ * Loaded only in a process in which a bug was planted (hunt.ts), since it loads the sources that the bug changes.
+ */
+import { describeError } from '../../../shared/errors.ts';
+import { runWeather as runLeases } from '../../unit/agent/runtime/lease-weather.ts';
+import { Cluster } from '../../unit/shared/ledger/raft/cluster.ts';
+import { runSeed as runCell } from '../run-seed.ts';
+import type { Arena } from './bug.ts';
+
+/** After so many virtual hours no storm of a cell begins: one to four of them. Many short seeds find more than few long ones. */
+const CELL_HOURS = 0.04;
+/** How long one seed of leases lasts, virtual ms. */
+const LEASES_MS = 60_000;
+/** Steps of one seed of the log. */
+const RAFT_STEPS = 2_000;
+
+/** What a seed broke; empty: nothing. Each begins with its invariant (`S8 ...`). */
+export async function runSeed(arena: Arena, seed: number): Promise<readonly string[]> {
+  switch (arena) {
+    case 'cell':
+      return (await runCell({ seed, hours: CELL_HOURS })).failures;
+    case 'leases':
+      return (await runLeases(seed, LEASES_MS)).violations;
+    case 'raft':
+      return runRaft(seed);
+    default:
+      return arena satisfies never;
+  }
+}
+
+function runRaft(seed: number): readonly string[] {
+  try {
+    new Cluster({ seed, steps: RAFT_STEPS }).run();
+    return [];
+  } catch (error) {
+    const what = describeError(error);
+    return [`${/serves a read|a read is not confirmed/.test(what) ? 'S13' : 'S11'} ${what}`];
+  }
+}
