@@ -23,6 +23,9 @@ export type LabOptions = {
   readonly strangers?: readonly string[];
   readonly make?: (options: RaftOptions) => Raft;
   readonly options?: Partial<RaftOptions>;
+  /** What one member has on its disk instead of nothing, and what else only it has. */
+  readonly storedOf?: (id: string) => Partial<StoredState>;
+  readonly optionsOf?: (id: string) => Partial<RaftOptions>;
 };
 
 type Disk = { stored: StoredState };
@@ -45,8 +48,9 @@ export class Lab {
   constructor(options: LabOptions) {
     this.#options = options;
     const conf: ConfState = { voters: [], learners: [], witnesses: [], ...options.conf };
-    for (const id of [...conf.voters, ...conf.learners]) this.#add(id, { ...EMPTY_STORE, conf });
-    for (const id of options.strangers ?? []) this.#add(id, EMPTY_STORE);
+    const storedOf = options.storedOf ?? ((): Partial<StoredState> => ({}));
+    for (const id of [...conf.voters, ...conf.learners]) this.#add(id, { ...EMPTY_STORE, conf, ...storedOf(id) });
+    for (const id of options.strangers ?? []) this.#add(id, { ...EMPTY_STORE, ...storedOf(id) });
   }
 
   at(id: string): Machine {
@@ -138,7 +142,7 @@ export class Lab {
   #make(id: string, stored: StoredState): Raft {
     const make = this.#options.make ?? ((options: RaftOptions) => new Raft(options));
     const basics = { id, random: () => 0, electionTicks: ELECTION_TICKS, heartbeatTicks: 1, stored };
-    return make({ ...basics, ...this.#options.options });
+    return make({ ...basics, ...this.#options.options, ...this.#options.optionsOf?.(id) });
   }
 
   #save({ disk }: Machine, { snapshot, entries, hardState }: Ready): void {
