@@ -11,7 +11,7 @@ class Fingerprint {
   #a = 0x811c9dc5;
   #b = 0x9747b28c;
 
-  add(text: string): void {
+  addText(text: string): void {
     let a = this.#a;
     let b = this.#b;
     for (let at = 0; at < text.length; at += 1) {
@@ -19,17 +19,35 @@ class Fingerprint {
       a = Math.imul(a ^ unit, 0x01000193);
       b = Math.imul(b ^ unit ^ (b >>> 15), 0x85ebca6b);
     }
-    this.#a = a;
-    this.#b = b;
+    // Where one text ends and the next begins.
+    this.#add(text.length, ~text.length, a, b);
+  }
+
+  /** What `other` says, as one part of what this one says. */
+  addPrint(other: Fingerprint): void {
+    this.#add(mixed(other.#a), mixed(other.#b), this.#a, this.#b);
+  }
+
+  /** As `addPrint`, but in whatever order such parts come. */
+  addUnordered(other: Fingerprint): void {
+    this.#a = (this.#a + mixed(other.#a)) | 0;
+    this.#b = (this.#b + mixed(other.#b ^ Math.imul(other.#a, 0x27d4eb2f))) | 0;
   }
 
   hex(): string {
-    const mixed = (value: number): string => {
-      const once = Math.imul(value ^ (value >>> 16), 0xc2b2ae35);
-      return ((once ^ (once >>> 13)) >>> 0).toString(16).padStart(8, '0');
-    };
-    return mixed(this.#a) + mixed(this.#b ^ Math.imul(this.#a, 0x27d4eb2f));
+    const digits = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
+    return digits(mixed(this.#a)) + digits(mixed(this.#b ^ Math.imul(this.#a, 0x27d4eb2f)));
   }
+
+  #add(left: number, right: number, a: number, b: number): void {
+    this.#a = Math.imul(a ^ left ^ (a >>> 13), 0x01000193);
+    this.#b = Math.imul(b ^ right ^ (b >>> 15), 0x85ebca6b);
+  }
+}
+
+function mixed(value: number): number {
+  const once = Math.imul(value ^ (value >>> 16), 0xc2b2ae35);
+  return once ^ (once >>> 13);
 }
 
 /** 16 hex digits. Walks the whole state, but into records only that it has not met: for audits and tests, not for every entry. */
@@ -37,55 +55,53 @@ export function hashState(state: CellState): string {
   const fingerprint = new Fingerprint();
   const { nodes, coordinators, images, instances, volumes, tokens, usage, ...rest } = state;
   addValue(fingerprint, rest);
-  for (const table of [nodes, coordinators, images, instances, volumes, tokens]) addTable(fingerprint, table.entries());
+  for (const table of [nodes, coordinators, images, instances, volumes, tokens]) {
+    for (const [key, record] of table.entries()) {
+      fingerprint.addText(key);
+      fingerprint.addPrint(printOf(record));
+    }
+    fingerprint.addText('end');
+  }
   // Derived from the others, so its own order decides nothing.
-  addTable(fingerprint, sorted(usage.entries()));
+  for (const [node, sums] of usage.entries()) fingerprint.addUnordered(fieldPrint(node, sums));
   return fingerprint.hex();
 }
 
-function addTable(fingerprint: Fingerprint, entries: Iterable<readonly [string, object]>): void {
-  fingerprint.add('[');
-  for (const [key, record] of entries) fingerprint.add(`${key}:${printOf(record)},`);
-  fingerprint.add(']');
+/** Prints of objects that were met before. What a state holds never changes in place. */
+const PRINTS = new WeakMap<object, Fingerprint>();
+
+function printOf(value: object): Fingerprint {
+  const known = PRINTS.get(value);
+  if (known !== undefined) return known;
+  const print = new Fingerprint();
+  if (Array.isArray(value)) {
+    print.addText('list');
+    for (const item of value) addValue(print, item);
+  } else if (value instanceof Map) {
+    print.addText('map');
+    for (const [key, item] of value) print.addUnordered(fieldPrint(String(key), item));
+  } else {
+    print.addText('record');
+    for (const [key, item] of Object.entries(value)) print.addUnordered(fieldPrint(key, item));
+  }
+  PRINTS.set(value, print);
+  return print;
 }
 
-/** Prints of records that were met before. Records never change in place. */
-const PRINTS = new WeakMap<object, string>();
-
-function printOf(record: object): string {
-  const known = PRINTS.get(record);
-  if (known !== undefined) return known;
-  const fingerprint = new Fingerprint();
-  addValue(fingerprint, record);
-  const print = fingerprint.hex();
-  PRINTS.set(record, print);
+function fieldPrint(key: string, value: unknown): Fingerprint {
+  const print = new Fingerprint();
+  print.addText(key);
+  addValue(print, value);
   return print;
 }
 
 function addValue(fingerprint: Fingerprint, value: unknown): void {
-  if (value instanceof Map) {
-    addValue(fingerprint, sorted(value));
-  } else if (Array.isArray(value)) {
-    fingerprint.add('[');
-    for (const item of value) addValue(fingerprint, item);
-    fingerprint.add(']');
-  } else if (typeof value === 'object' && value !== null) {
-    fingerprint.add('{');
-    for (const [key, item] of sorted(Object.entries(value))) {
-      fingerprint.add(`${JSON.stringify(key)}:`);
-      addValue(fingerprint, item);
-    }
-    fingerprint.add('}');
+  if (typeof value === 'object' && value !== null) {
+    fingerprint.addPrint(printOf(value));
+  } else if (typeof value === 'string') {
+    fingerprint.addText('text');
+    fingerprint.addText(value);
   } else {
-    fingerprint.add(`${JSON.stringify(value)},`);
+    fingerprint.addText(String(value));
   }
-}
-
-function sorted<Value>(entries: Iterable<readonly [string, Value]>): readonly (readonly [string, Value])[] {
-  return [...entries].toSorted(([left], [right]) => compare(left, right));
-}
-
-function compare(left: string, right: string): number {
-  if (left === right) return 0;
-  return left < right ? -1 : 1;
 }
