@@ -138,6 +138,16 @@ export class Observer {
     for (const [at, violation] of this.#violations.entries()) yield [`violation/${at}`, JSON.stringify(violation)];
   }
 
+  /** The newest acknowledged record of each slot of an instance's ring, for checkers. */
+  ackedSlots(instance: string): ReadonlyMap<number, number> {
+    return this.#instances.get(instance)?.acked ?? new Map<number, number>();
+  }
+
+  /** The newest acknowledged record, null before the first. */
+  lastAcked(instance: string): number | null {
+    return this.#instances.get(instance)?.lastAcked ?? null;
+  }
+
   report(): ObserverReport {
     const instances: Record<string, InstanceReport> = {};
     for (const [name, watched] of this.#instances) instances[name] = reportOf(watched);

@@ -12,7 +12,7 @@ import type { NodeSpec, RoomConfig } from './config.ts';
 import { deviceExists, openDevice } from './devices.ts';
 import type { DrbdDevice } from './drbd/device.ts';
 import type { DrbdHooks } from './drbd/room.ts';
-import type { DiskFault } from './disk.ts';
+import type { BlockDevice, DiskFault } from './disk.ts';
 import type { Bmc, BmcFaults } from './fence-program.ts';
 import type { GuestEnd } from './guest.ts';
 import { Hypervisor } from './hypervisor.ts';
@@ -224,6 +224,11 @@ export class Room {
 
   nodeReport(nodeId: string): NodeReport {
     return this.#nodeReport(this.#node(nodeId));
+  }
+
+  /** A logical volume's disk, for checkers; null: there is none. */
+  disk(nodeId: string, volume: string): BlockDevice | null {
+    return this.#node(nodeId).parts.group.find(volume)?.disk ?? null;
   }
 
   /** Load of the control domain, 0 to 1 per processor. */
