@@ -13,6 +13,8 @@ export type WorkKind = 'request' | 'message' | 'answer' | 'datagram' | 'timer';
 /** What a piece of work costs a process, ms. */
 export type CostOf = (process: string, kind: WorkKind) => number;
 
+const NO_TIME_MS = 1e-6;
+
 /** The event loops of all processes, by name. */
 export class EventLoops {
   /** Null: no work costs anything. May be changed at any time. */
@@ -32,10 +34,34 @@ export class EventLoops {
       work();
       return;
     }
-    this.charge(process, this.costOf?.(process, kind) ?? 0);
+    if (this.costOf === null) {
+      this.whenFree(process, work);
+      return;
+    }
+    this.charge(process, this.costOf(process, kind));
     const waitMs = this.#waitMs(process);
     if (waitMs === 0) work();
     else this.#world.timers.after(waitMs, work);
+  }
+
+  /** The process does nothing for so long, as when it is stopped by a signal or collects garbage. */
+  hold(process: string, forMs: number): void {
+    this.charge(process, forMs);
+  }
+
+  /** Runs `work` at once, or when a held process goes on. */
+  whenFree(process: string, work: () => void): void {
+    if (this.#freeAtMs.size === 0) {
+      work();
+      return;
+    }
+    const waitMs = this.#waitMs(process);
+    if (waitMs > 0) {
+      this.#world.timers.after(waitMs, () => this.whenFree(process, work));
+      return;
+    }
+    this.#freeAtMs.delete(process);
+    work();
   }
 
   /** Work that was found while other work ran: the process is busy for so much longer. */
@@ -51,6 +77,8 @@ export class EventLoops {
   }
 
   #waitMs(process: string): number {
-    return Math.max(0, (this.#freeAtMs.get(process) ?? 0) - this.#world.clock.nowMs());
+    const waitMs = (this.#freeAtMs.get(process) ?? 0) - this.#world.clock.nowMs();
+    // What is left of sums of fractions is no time: it could be too little for a clock to move.
+    return waitMs < NO_TIME_MS ? 0 : waitMs;
   }
 }

@@ -1,17 +1,25 @@
 /**
- * What is a ledger's store in a test? Memory that takes time to write, and that survives its process.
+ * What is a ledger's store in a simulation? Memory that takes time to write, survives its process, and may fail.
+ *
+ * As in the real one (shared/store/ledger-store.ts) a save is term and vote first, then the log in one batch, and saves keep their order: a
+ * process that dies while it saves leaves all of the first ones, perhaps half of the next, and nothing of the others. Damage is always
+ * noticed at the next opening, and is amnesia: a new store with a new UUID.
  */
+import { ClusterError } from '../../shared/errors.ts';
 import type { LedgerSave, LedgerStore, LoadedLedger } from '../../shared/ledger/node/ports.ts';
 import type { Entry, HardState, Snapshot } from '../../shared/ledger/raft/types.ts';
 import { uuid } from '../../shared/random.ts';
 import type { World } from '../../shared/world.ts';
 
 /** How long one write takes, unless something else is said. */
-const WRITE_MS = 2;
+export const WRITE_MS = 2;
+/** Of the saves that were cut off, so many reached the disk as a whole, and of the others so many with their term and vote. */
+const SURVIVES_SHARE = 0.5;
+const TORN_SHARE = 0.5;
 
 /** A store in memory. */
 export class MemoryStore implements LedgerStore {
-  readonly storeUuid: string;
+  storeUuid: string;
   readonly #world: World;
   hardState: HardState = { term: 0, vote: null, commit: 0 };
   snapshot: Snapshot | null = null;
@@ -19,6 +27,12 @@ export class MemoryStore implements LedgerStore {
   saves = 0;
   /** How long writes that begin now take, ms. */
   writeMs = WRITE_MS;
+  /** True: every write fails, as on a disk that is full or broken. */
+  isFailing = false;
+  /** What is wrong with what was written: told at the next opening. */
+  #damage: string | null = null;
+  /** What is being written, in order. */
+  #pending: LedgerSave[] = [];
 
   constructor(world: World) {
     this.#world = world;
@@ -30,34 +44,62 @@ export class MemoryStore implements LedgerStore {
     return { kind: 'loaded', hardState: this.hardState, snapshot: this.snapshot, entries: this.entries };
   }
 
+  /** A bit of what was written is another now. */
+  damage(reason: string): void {
+    this.#damage = reason;
+  }
+
   async save(batch: LedgerSave): Promise<void> {
-    this.saves += 1;
-    await this.#written();
-    this.#apply(batch);
+    await this.#write(batch, () => true);
   }
 
-  /** The store as one process has it: what that process was writing when it died is on the disk or not, and nothing of it comes later. */
+  /** The store as one process opens it, after what the last one left. */
   forProcess(isAlive: () => boolean): LedgerStore {
-    return {
-      storeUuid: this.storeUuid,
-      loaded: this.loaded,
-      save: async (batch) => {
-        if (!isAlive()) return await new Promise<never>(() => undefined);
-        this.saves += 1;
-        const isEarly = this.#world.chance.next() < 0.5;
-        if (isEarly) this.#apply(batch);
-        await this.#written();
-        if (!isAlive()) return await new Promise<never>(() => undefined);
-        if (!isEarly) this.#apply(batch);
-      },
-      close: () => Promise.resolve(),
-    };
+    this.#recover();
+    const loaded = this.#damage === null ? this.loaded : this.#begin(this.#damage);
+    return { storeUuid: this.storeUuid, loaded, save: async (batch) => await this.#write(batch, isAlive), close: () => Promise.resolve() };
   }
 
-  #written(): Promise<void> {
-    return new Promise((resolve) => {
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #write(batch: LedgerSave, isAlive: () => boolean): Promise<void> {
+    if (!isAlive()) return await new Promise<never>(() => undefined);
+    this.saves += 1;
+    this.#pending.push(batch);
+    await new Promise<void>((resolve) => {
       this.#world.timers.after(this.writeMs, resolve);
     });
+    if (!isAlive()) return await new Promise<never>(() => undefined);
+    if (this.isFailing) throw new ClusterError('StoreFailed', 'could not write the ledger: the simulated disk refuses', { retryable: false });
+    // A later save may be done first: then so are those before it.
+    const at = this.#pending.indexOf(batch);
+    for (const each of this.#pending.splice(0, at + 1)) this.#apply(each);
+  }
+
+  /** What became of the saves that the last process did not see the end of. */
+  #recover(): void {
+    const cutOff = this.#pending;
+    this.#pending = [];
+    for (const batch of cutOff) {
+      if (!this.isFailing && this.#world.chance.next() < SURVIVES_SHARE) {
+        this.#apply(batch);
+        continue;
+      }
+      // The commit index is in the log's batch.
+      if (!this.isFailing && batch.hardState !== undefined && this.#world.chance.next() < TORN_SHARE) this.hardState = { ...batch.hardState, commit: this.hardState.commit };
+      return;
+    }
+  }
+
+  #begin(reason: string): LoadedLedger {
+    this.storeUuid = uuid(this.#world.chance);
+    this.hardState = { term: 0, vote: null, commit: 0 };
+    this.snapshot = null;
+    this.entries = [];
+    this.#damage = null;
+    return { kind: 'amnesia', reason };
   }
 
   #apply(batch: LedgerSave): void {
@@ -69,9 +111,5 @@ export class MemoryStore implements LedgerStore {
     const first = batch.entries?.[0]?.index;
     if (batch.entries !== undefined && first !== undefined) this.entries = [...this.entries.filter((entry) => entry.index < first), ...batch.entries];
     this.hardState = batch.hardState ?? this.hardState;
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
   }
 }

@@ -20,6 +20,7 @@ import { Room } from '../../agent/room/model/room.ts';
 import type { RoomEvent } from '../../agent/room/model/ports.ts';
 import { startAgent } from '../../agent/runtime/agent.ts';
 import type { Agent } from '../../agent/runtime/agent.ts';
+import { ClusterError } from '../../shared/errors.ts';
 import { parseBootId, parseCellId, parseImageId, parseInstanceId, parseMemberId, parseNodeId, parseReservationId, parseVolumeId, voterIdOf } from '../../shared/ids.ts';
 import type { InstanceId, MemberId, NodeId } from '../../shared/ids.ts';
 import { apply } from '../../shared/ledger/apply.ts';
@@ -39,10 +40,13 @@ import type { IntentAnswer, RunInstancesIntent } from '../../shared/wire/intent.
 import type { KeeperCell, KeeperToAgent } from '../../shared/wire/keeper.ts';
 import type { Sealer } from '../../shared/wire/lease.ts';
 import { SealedSocket } from '../../shared/wire/sealed-socket.ts';
-import type { Chance, Datagrams, Files, HelperCall, LogFact, NodeWorld, Runner, Stream, StreamReader, Timer, World } from '../../shared/world.ts';
+import type { Chance, Datagrams, Files, HelperCall, LogFact, NodeWorld, Runner, RunResult, Stream, StreamReader, Timer, World } from '../../shared/world.ts';
+import type { CellAudit } from './cell-audit.ts';
 import { EventLoops } from './event-loops.ts';
 import { MemoryStore } from './memory-store.ts';
-import { delaysOf, VirtualNetwork } from './virtual-mesh.ts';
+import { NodeFaults } from './node-faults.ts';
+import type { NodeClock } from './node-faults.ts';
+import { VirtualNetwork } from './virtual-mesh.ts';
 import { VirtualWorld } from './virtual-world.ts';
 
 const CLUSTER = '11111111-2222-4333-8444-555555555555';
@@ -50,6 +54,8 @@ export const IMAGE = parseImageId('ami-0000000000000001a');
 const DIGEST = 'ab'.repeat(32);
 const COORDINATOR = parseMemberId('coordinator-1');
 const PSK = 'x'.repeat(20);
+/** What the kernel hears of a helper program that was killed by signal 9 (the low seven bits of its status; no known answer of fence-peer). */
+const KILLED_EXIT_CODE = 9;
 
 /** One process's world: dead once its process was killed. */
 class ProcessWorld implements World {
@@ -57,16 +63,14 @@ class ProcessWorld implements World {
   readonly #world: VirtualWorld;
   readonly #who: string;
   readonly #loops: EventLoops;
+  readonly clock: NodeClock;
 
-  constructor(world: VirtualWorld, who: string, loops: EventLoops) {
+  constructor(world: VirtualWorld, who: string, loops: EventLoops, clock: NodeClock) {
     this.#world = world;
     this.#who = who;
     this.#loops = loops;
+    this.clock = clock;
     loops.forget(who);
-  }
-
-  get clock(): World['clock'] {
-    return this.#world.clock;
   }
 
   get chance(): Chance {
@@ -77,7 +81,7 @@ class ProcessWorld implements World {
     after: (delayMs: number, run: () => void): Timer => {
       // A timer that is due but waits for its turn can still be cancelled.
       let isCancelled = false;
-      const timer = this.#world.timers.after(delayMs, () => {
+      const timer = this.#world.timers.after(delayMs / this.clock.rate, () => {
         if (this.isDead) return;
         this.#loops.take(this.#who, 'timer', () => {
           if (!this.isDead && !isCancelled) run();
@@ -106,11 +110,12 @@ class ProcessWorld implements World {
   /** A promise that a dead process never hears of. */
   alive<Value>(promise: Promise<Value>): Promise<Value> {
     return new Promise((resolve, reject) => {
-      promise.then((value) => {
-        if (!this.isDead) resolve(value);
-      }, (error: unknown) => {
-        if (!this.isDead) reject(error instanceof Error ? error : new Error(String(error)));
-      });
+      const settle = (act: () => void): void => {
+        if (!this.isDead) this.#loops.whenFree(this.#who, () => {
+          if (!this.isDead) act();
+        });
+      };
+      promise.then((value) => settle(() => resolve(value)), (error: unknown) => settle(() => reject(error instanceof Error ? error : new Error(String(error)))));
     });
   }
 }
@@ -144,8 +149,12 @@ export interface VirtualCellOptions {
   readonly onLedger?: (member: MemberId, ledger: LedgerNode) => void;
   /** Told everything that happens in the room, after the cell reacted to it. */
   readonly onRoomEvent?: (event: RoomEvent, atMs: number) => void;
+  /** Told of an agent that ended because its store failed. Nobody starts it again unless this does. */
+  readonly onAgentExit?: (node: NodeId) => void;
   /** Told every fact that is logged, from the very first on. */
   readonly onFact?: (fact: LogFact) => void;
+  /** Told what the processes do at the edge. Without it, a ledger's broken invariant is thrown. */
+  readonly audit?: CellAudit;
 }
 
 /** A cell with a coordinator that only asks. */
@@ -172,6 +181,7 @@ export class VirtualCell {
   readonly #toldKinds = new Map<string, number>();
   /** Every ledger of the cell that was started, with its member, as it starts. For checkers. */
   readonly #onLedger: (member: MemberId, ledger: LedgerNode) => void;
+  readonly #faults: ReadonlyMap<NodeId, NodeFaults>;
 
   constructor(options: VirtualCellOptions) {
     this.#options = options;
@@ -185,6 +195,7 @@ export class VirtualCell {
       this.#receivers.set(this.#leaseAddress(owner), { owner, process: owner });
       this.#receivers.set(`keeper-${owner}`, { owner, process: `keeper ${owner}` });
     }
+    this.#faults = new Map(this.nodeIds.map((id) => [id, new NodeFaults(this.world)]));
     const state = this.#found();
     this.room = new Room(this.world, roomConfig(options.nodes, options.hasBmc === true ? { bmcPassword: 'secret' } : {}), {
       readFile: (node, path) => this.#disk(node as NodeId).files.get(path) ?? (path.startsWith('/boot/') ? 'kernel' : null),
@@ -201,9 +212,7 @@ export class VirtualCell {
     if (options.nodes === 2) this.#foundStore(store, state, this.#voters(state));
     this.#coordinator = new LedgerNode({
       self: COORDINATOR, world: this.world, mesh: this.#coordinatorMesh, store: this.#coordinatorStore ?? store, profile: this.#profile, seeds: () => this.nodeIds,
-      onFatal: (error) => {
-        throw error instanceof Error ? error : new Error(String(error));
-      },
+      onFatal: (error) => this.#fatal(COORDINATOR, error),
     }, emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS));
     this.#onLedger(COORDINATOR, this.#coordinator);
     this.#coordinator.subscribe((entry) => {
@@ -336,19 +345,27 @@ export class VirtualCell {
 
   startKeeper(node: NodeId): void {
     const running = this.#mustRun(node);
-    const world = new ProcessWorld(this.world, `keeper ${node}`, this.loops);
+    const { clock } = this.faults(node);
+    const world = new ProcessWorld(this.world, `keeper ${node}`, this.loops, clock);
     running.keeperWorld = world;
     const disk = this.#disk(node);
     running.keeper = new Keeper({
-      world, wallMs: () => this.world.wallMs(), node, bootId: parseBootId(running.bootId), clusterUuid: CLUSTER,
+      world, wallMs: () => clock.wallMs(), node, bootId: parseBootId(running.bootId), clusterUuid: CLUSTER,
       machine: { resetNow: () => this.room.resetNow(node, running.bootId) },
       watchdog: {
-        arm: (timeoutMs) => Promise.resolve(this.room.armWatchdog(node, running.bootId, timeoutMs)),
-        pet: () => this.room.petWatchdog(node, running.bootId),
+        // It counts by the machine's own clock, and bites late.
+        arm: (timeoutMs) => {
+          this.#options.audit?.onPet(node, running.bootId);
+          return Promise.resolve(this.room.armWatchdog(node, running.bootId, timeoutMs / clock.rate + this.faults(node).watchdogLatencyMs));
+        },
+        pet: () => {
+          this.#options.audit?.onPet(node, running.bootId);
+          this.room.petWatchdog(node, running.bootId);
+        },
         disarm: () => Promise.resolve(this.room.disarmWatchdog(node, running.bootId)),
       },
       datagrams: this.#datagrams(`keeper-${node}`, node, world),
-      sealerFor: () => this.#sealer(node),
+      sealerFor: () => this.#keeperSealer(node, running.bootId),
       tellAgents: (message: KeeperToAgent) => running.agentHears?.(message),
       saveCell: (cell) => {
         disk.keeperCell = cell;
@@ -358,7 +375,7 @@ export class VirtualCell {
 
   startAgent(node: NodeId): void {
     const running = this.#mustRun(node);
-    const process = new ProcessWorld(this.world, node, this.loops);
+    const process = new ProcessWorld(this.world, node, this.loops, this.faults(node).clock);
     running.agentWorld = process;
     const disk = this.#disk(node);
     const bootId = parseBootId(running.bootId);
@@ -386,7 +403,11 @@ export class VirtualCell {
     const ledger: LedgerNode = new LedgerNode({
       self: node, world, mesh, store: disk.store.forProcess(() => !process.isDead), profile, heartbeats, seeds: () => this.nodeIds,
       onFatal: (error) => {
-        if (!process.isDead) throw error instanceof Error ? error : new Error(String(error));
+        if (process.isDead) return;
+        // A store that fails ends the process (SAFETY.md 3.2); anything else that is fatal is a mistake of ours.
+        if (!(error instanceof ClusterError && error.code === 'StoreFailed')) this.#fatal(node, error);
+        this.killAgent(node);
+        this.#options.onAgentExit?.(node);
       },
     }, emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS));
     this.#onLedger(node, ledger);
@@ -397,7 +418,7 @@ export class VirtualCell {
     const configTexts = new ConfigTexts({ volumeGroup: 'vg0', helper: '/usr/lib/ves/drbd-helper', pingTimeoutTenths: 20 }, (volume) => `${PSK}${volume.epoch}`);
     drbd.start();
     running.agent = startAgent({
-      self: { node, bootId }, world, wallMs: () => this.world.wallMs(), ledger, storeUuid: disk.store.storeUuid,
+      self: { node, bootId }, world, wallMs: () => process.clock.wallMs(), ledger, storeUuid: disk.store.storeUuid,
       mesh: Object.assign(mesh, { setVoters: () => undefined }), seeds: [], generations: memoryGenerations(disk.generations, process),
       replicas: createReplicas({ drbd, lvm, images, files }), domains: xen, host: createHost(xen, lvm, () => Promise.resolve(0)),
       power: new Power(runner, (other) => this.#bmcOf(other)),
@@ -424,7 +445,10 @@ export class VirtualCell {
 
   #runner(node: NodeId, bootId: string, process: ProcessWorld): Runner {
     return {
-      run: (argv, options) => process.ask(async () => await this.room.run(node, bootId, argv, options.stdin ?? '')),
+      run: (argv, options) => process.ask(async () => {
+        this.#options.audit?.onProgram(node, bootId, argv);
+        return await this.#withDeadline(argv, options.timeoutMs, this.faults(node).run(argv, async () => await this.room.run(node, bootId, argv, options.stdin ?? '')));
+      }),
       stream: (argv, reader) => this.#withoutStreams.has(node) ? this.#brokenStream(process, reader) : this.room.stream(node, bootId, argv, {
         onLine: (line) => {
           if (!process.isDead) reader.onLine(line);
@@ -434,6 +458,14 @@ export class VirtualCell {
         },
       }),
     };
+  }
+
+  /** As the real runner: whoever waited hears of the deadline. What the program does to the kernel it may still do, as one in uninterruptible sleep. */
+  async #withDeadline(argv: readonly string[], timeoutMs: number, result: Promise<RunResult>): Promise<RunResult> {
+    return await new Promise((resolve, reject) => {
+      const timer = this.world.timers.after(timeoutMs, () => reject(new ClusterError('ProgramTimeout', `${argv[0]} did not end within ${timeoutMs} ms`, { retryable: true })));
+      result.then(resolve, reject).finally(() => timer.cancel()).catch(() => undefined); // reject hears of the failure
+    });
   }
 
   #brokenStream(process: ProcessWorld, reader: StreamReader): Stream {
@@ -449,7 +481,7 @@ export class VirtualCell {
         const receiver = this.#receivers.get(to);
         if (receiver === undefined) return;
         const { owner, process: receiving } = receiver;
-        for (const delayMs of delaysOf(this.network.weather, this.world.chance)) {
+        for (const delayMs of this.network.delays(node, owner)) {
           this.world.timers.after(delayMs, () => {
             if (this.#meshCut.has(owner) || this.network.isPairCut(node, owner)) return;
             const handler = this.#datagramHandlers.get(to);
@@ -482,6 +514,29 @@ export class VirtualCell {
         return from === undefined ? null : { from, bytes: sealed.subarray(MARK_BYTES) };
       },
     };
+  }
+
+  #keeperSealer(node: NodeId, bootId: string): Sealer {
+    const { audit } = this.#options;
+    const plain = this.#sealer(node);
+    if (audit === undefined) return plain;
+    return {
+      seal: (to, bytes) => {
+        audit.onLeaseSent(node, bootId, bytes);
+        return plain.seal(to, bytes);
+      },
+      open: (sealed) => {
+        const opened = plain.open(sealed);
+        if (opened !== null) audit.onLeaseHeard(node, bootId, opened.bytes);
+        return opened;
+      },
+    };
+  }
+
+  #fatal(member: MemberId, error: unknown): void {
+    const { audit } = this.#options;
+    if (audit === undefined) throw error instanceof Error ? error : new Error(String(error));
+    audit.onFatal(member, error);
   }
 
   async #connectKeeper(running: RunningNode, process: ProcessWorld): Promise<never> {
@@ -526,6 +581,7 @@ export class VirtualCell {
       const running = this.#running.get(node);
       if (running === undefined || running.bootId !== bootId) return await new Promise<number>(() => undefined);
       const { helper, agentWorld } = running;
+      if (this.faults(node).areHelpersKilled) return KILLED_EXIT_CODE;
       const exitCode = helper === null || agentWorld === null ? null : await askAgent(running, helper, { event, resource });
       if (exitCode !== null) return exitCode;
       // Events that only inform wait for nobody (agent/room/helper.ts).
@@ -607,6 +663,18 @@ export class VirtualCell {
     return await this.#coordinator.propose(command, { timeoutMs: 10_000, appliedHere: true });
   }
 
+  /** What is wrong with a node's clock, watchdog and programs; may be changed at any time. */
+  faults(node: NodeId): NodeFaults {
+    const faults = this.#faults.get(node);
+    if (faults === undefined) throw new Error(`no node ${node}`);
+    return faults;
+  }
+
+  /** The store of a node's ledger. */
+  store(node: NodeId): MemoryStore {
+    return this.#disk(node).store;
+  }
+
   /** Which processes of a node run now. */
   processes(node: NodeId): { readonly agent: boolean; readonly keeper: boolean } {
     const running = this.#running.get(node);
@@ -617,6 +685,16 @@ export class VirtualCell {
   setStreams(node: NodeId, doRun: boolean): void {
     if (doRun) this.#withoutStreams.delete(node);
     else this.#withoutStreams.add(node);
+  }
+
+  /** The highest generation of a right that the gate of a node made durable; 0: none. */
+  durableGeneration(node: NodeId, target: string): number {
+    return this.#disk(node).generations.get(target) ?? 0;
+  }
+
+  /** Whether a small file is on a node's boot disk; `path` as its agent names it. */
+  hasFile(node: NodeId, path: string): boolean {
+    return this.#disk(node).files.has(`/node/${path}`);
   }
 
   /** How long the ledger's writes of a node take from now on, ms. */

@@ -9,6 +9,7 @@ import type { MemberId } from '../../shared/ids.ts';
 import type { Channel, Member, Mesh, Topic } from '../../shared/wire/mesh.ts';
 import type { Chance, World } from '../../shared/world.ts';
 import { EventLoops } from './event-loops.ts';
+import { LinkFaults } from './link-faults.ts';
 import type { WorkKind } from './event-loops.ts';
 
 /** How long a message takes in fine weather. */
@@ -28,6 +29,8 @@ export const FINE: NetworkWeather = { lossShare: 0, duplicateShare: 0, jitterMs:
 export class VirtualNetwork {
   /** May be changed at any time; holds for messages that are sent from then on. */
   weather: NetworkWeather = FINE;
+  /** What else is wrong with single links. */
+  readonly faults = new LinkFaults();
   readonly #world: World;
   readonly #loops: EventLoops;
   readonly #meshes = new Map<MemberId, VirtualMesh>();
@@ -85,7 +88,7 @@ export class VirtualNetwork {
     if (!from.isAlive() || this.#meshes.get(from.self) !== from) return;
     const copy: unknown = value === undefined ? undefined : JSON.parse(JSON.stringify(value));
     const target = this.#meshes.get(to);
-    for (const delayMs of delaysOf(this.weather, this.#world.chance)) {
+    for (const delayMs of this.delays(from.self, to)) {
       this.#world.timers.after(isOrdered ? this.#inOrder(from.self, to, delayMs) : delayMs, () => {
         const isThere = (): boolean => target !== undefined && this.#meshes.get(to) === target && target.isAlive();
         if (target === undefined || !isThere() || !this.connected(from.self, to)) return;
@@ -94,6 +97,11 @@ export class VirtualNetwork {
         });
       });
     }
+  }
+
+  /** After how long each copy of what is sent now arrives, ms. */
+  delays(from: MemberId, to: MemberId): readonly number[] {
+    return this.faults.applied(from, to, delaysOf(this.weather, this.#world.chance), this.#world.clock.nowMs());
   }
 
   others(self: MemberId): readonly MemberId[] {
@@ -190,6 +198,7 @@ export class VirtualMesh implements Mesh {
 
   publish(topic: Topic, message: unknown): Promise<boolean> {
     for (const other of this.#network.others(this.self)) {
+      if (this.#network.faults.swallowsGossip(this.self, other)) continue;
       this.#network.carry(this, other, message, 'message', (mesh, copy) => mesh.#topics.get(topic)?.(this.self, copy));
     }
     return Promise.resolve(this.#network.others(this.self).length > 0);
