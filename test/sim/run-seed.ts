@@ -4,6 +4,7 @@
  * Everything runs in this process, on virtual time and microtasks. Checkers look all the while; the first violation ends the run.
  */
 import { describeError } from '../../shared/errors.ts';
+import type { NodeId } from '../../shared/ids.ts';
 import type { CellParameters } from '../../shared/model/cell.ts';
 import { CellWitness, holders } from '../support/cell-witness.ts';
 import { VirtualCell } from '../support/virtual-cell.ts';
@@ -80,7 +81,7 @@ class Running {
     this.#plan = plan;
     this.trace = new Trace(plan, sink);
     this.cell = new VirtualCell({
-      nodes: plan.nodes, seed: plan.seed, hasBmc: plan.hasBmc, onLedger: this.#witness.onLedger,
+      nodes: plan.nodes, seed: plan.seed, hasBmc: plan.hasBmc, onLedger: this.#witness.onLedger, audit: this.#witness.audit,
       parameters: { profile: plan.profile, rebuildAfterMs: plan.rebuildAfterMs, powerFenceShare: 1, forgetTerminatedAfterMs: 30_000 },
       onFact: this.trace.fact,
       onRoomEvent: (event, atMs) => this.trace.room(event, atMs),
@@ -162,7 +163,7 @@ class Running {
   }
 
   /** Until nothing is left, which is a violation when it takes too long. */
-  async #untilCalm(when: string, left: () => readonly string[], core = this.cell.nodeIds): Promise<void> {
+  async #untilCalm(when: string, left: () => readonly string[], core: readonly NodeId[] = this.cell.nodeIds): Promise<void> {
     const { world } = this.cell;
     const fromMs = world.clock.nowMs();
     while (!this.#isOver()) {

@@ -47,6 +47,7 @@ import { MemoryStore } from './memory-store.ts';
 import { NodeFaults } from './node-faults.ts';
 import type { NodeClock } from './node-faults.ts';
 import { VirtualNetwork } from './virtual-mesh.ts';
+import type { VirtualMesh } from './virtual-mesh.ts';
 import { VirtualWorld } from './virtual-world.ts';
 
 const CLUSTER = '11111111-2222-4333-8444-555555555555';
@@ -127,6 +128,12 @@ interface NodeDisk {
   keeperCell: KeeperCell | null;
 }
 
+interface Coordinator {
+  readonly process: ProcessWorld;
+  readonly mesh: VirtualMesh;
+  readonly ledger: LedgerNode;
+}
+
 interface RunningNode {
   readonly bootId: string;
   /** Helper programs that wait for the agent's answer; they ask the next agent when it dies. */
@@ -134,6 +141,7 @@ interface RunningNode {
   agentWorld: ProcessWorld | null;
   keeperWorld: ProcessWorld | null;
   agent: Agent | null;
+  ledger: LedgerNode | null;
   keeper: Keeper | null;
   agentHears: ((message: KeeperToAgent) => void) | null;
   agentClosed: (() => void) | null;
@@ -147,6 +155,8 @@ export interface VirtualCellOptions {
   readonly parameters?: Partial<CellParameters>;
   /** Told every ledger as it starts: each member's, and each again after a restart of its process. */
   readonly onLedger?: (member: MemberId, ledger: LedgerNode) => void;
+  /** How many machines stand in the room, switched off, for nodes that are admitted later. None by default. */
+  readonly spares?: number;
   /** Told everything that happens in the room, after the cell reacted to it. */
   readonly onRoomEvent?: (event: RoomEvent, atMs: number) => void;
   /** Told of an agent that ended because its store failed. Nobody starts it again unless this does. */
@@ -163,7 +173,12 @@ export class VirtualCell {
   readonly room: Room;
   readonly drbd: { room: DrbdRoom | null } = { room: null };
   readonly events: RoomEvent[] = [];
-  readonly nodeIds: readonly NodeId[];
+  /** The nodes of the cell, in the order of their admission. */
+  readonly nodeIds: NodeId[];
+  /** Machines of the room that are not in the cell (yet, or any more). */
+  readonly spareIds: NodeId[];
+  /** All machines of the room: what their addresses are counted by. */
+  readonly #members: readonly NodeId[];
   readonly network: VirtualNetwork;
   /** Where agents and keepers work; nothing costs them time unless a test says so. The coordinator asks as fast as it wants. */
   readonly loops: EventLoops;
@@ -173,8 +188,10 @@ export class VirtualCell {
   readonly #meshCut = new Set<string>();
   readonly #disks = new Map<NodeId, NodeDisk>();
   readonly #running = new Map<NodeId, RunningNode>();
-  readonly #coordinatorMesh;
-  readonly #coordinator: LedgerNode;
+  /** Null while it is dead. */
+  #coordinator: Coordinator | null = null;
+  readonly #coordinatorFiles: MemoryStore;
+  readonly #coordinatorClock: NodeClock;
   readonly #options: VirtualCellOptions;
   /** Nodes whose programs that run on end at once: agents that start there see no event stream of DRBD. */
   readonly #withoutStreams = new Set<NodeId>();
@@ -190,14 +207,16 @@ export class VirtualCell {
     if (options.onFact !== undefined) this.world.onFact(options.onFact);
     this.loops = new EventLoops(this.world);
     this.network = new VirtualNetwork(this.world, this.loops);
-    this.nodeIds = Array.from({ length: options.nodes }, (_, at) => parseNodeId(`node-${at + 1}`));
-    for (const owner of this.nodeIds) {
+    this.#members = Array.from({ length: options.nodes + (options.spares ?? 0) }, (_, at) => parseNodeId(`node-${at + 1}`));
+    this.nodeIds = this.#members.slice(0, options.nodes);
+    this.spareIds = this.#members.slice(options.nodes);
+    for (const owner of this.#members) {
       this.#receivers.set(this.#leaseAddress(owner), { owner, process: owner });
       this.#receivers.set(`keeper-${owner}`, { owner, process: `keeper ${owner}` });
     }
-    this.#faults = new Map(this.nodeIds.map((id) => [id, new NodeFaults(this.world)]));
+    this.#faults = new Map(this.#members.map((id) => [id, new NodeFaults(this.world)]));
     const state = this.#found();
-    this.room = new Room(this.world, roomConfig(options.nodes, options.hasBmc === true ? { bmcPassword: 'secret' } : {}), {
+    this.room = new Room(this.world, roomConfig(this.#members.length, options.hasBmc === true ? { bmcPassword: 'secret' } : {}), {
       readFile: (node, path) => this.#disk(node as NodeId).files.get(path) ?? (path.startsWith('/boot/') ? 'kernel' : null),
       digestOf: (_node, path) => Promise.resolve(path.endsWith(DIGEST) ? { sizeBytes: GIB / 16, digest: DIGEST } : null),
       callHelper: async (node, bootId, event, resource) => await this.#callHelper(node as NodeId, bootId, event, resource),
@@ -207,20 +226,16 @@ export class VirtualCell {
       this.drbd.room = new DrbdRoom(this.world.clock, this.world.timers, this.world.chance, hooks);
       return this.drbd.room;
     });
-    const store = new MemoryStore(this.world);
-    this.#coordinatorMesh = this.network.join(COORDINATOR);
-    if (options.nodes === 2) this.#foundStore(store, state, this.#voters(state));
-    this.#coordinator = new LedgerNode({
-      self: COORDINATOR, world: this.world, mesh: this.#coordinatorMesh, store: this.#coordinatorStore ?? store, profile: this.#profile, seeds: () => this.nodeIds,
-      onFatal: (error) => this.#fatal(COORDINATOR, error),
-    }, emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS));
-    this.#onLedger(COORDINATOR, this.#coordinator);
-    this.#coordinator.subscribe((entry) => {
-      for (const { kind } of entry?.events ?? []) this.#toldKinds.set(kind, this.told(kind) + 1);
-    });
-    this.#coordinator.start();
+    this.#coordinatorFiles = this.#coordinatorStore ?? new MemoryStore(this.world);
+    this.#coordinatorClock = new NodeFaults(this.world).clock;
+    this.#lastState = state;
+    this.startCoordinator();
     this.room.start();
+    for (const spare of this.spareIds) this.room.powerOff(spare);
   }
+
+  /** What was known when nobody was left to ask. */
+  #lastState: CellState;
 
   #coordinatorStore: MemoryStore | null = null;
 
@@ -235,22 +250,25 @@ export class VirtualCell {
       if (applied.result.kind === 'rejected') throw new Error(`${command.kind}: ${applied.result.message}`);
       state = applied.state;
     };
-    this.nodeIds.forEach((id, at) => {
-      give({
-        kind: 'admitNode',
-        node: {
-          id, peerId: `peer-${id}`, meshAddress: `/ip4/127.0.0.1/tcp/${4000 + at}`, leaseAddress: `127.0.0.1:${5000 + at}`, leaseKey: `key-${id}`, storageAddress: `10.0.0.${at + 1}`,
-          failureDomain: id, power: this.#options.hasBmc === true ? { kind: 'ipmi', address: `bmc-${at + 1}` } : { kind: 'none', address: '' },
-        },
-      });
-      this.#disks.set(id, { files: new Map(), generations: new Map(), store: new MemoryStore(this.world), keeperCell: null });
-    });
+    for (const id of this.nodeIds) give(this.#admission(id));
+    for (const id of this.#members) this.#disks.set(id, { files: new Map(), generations: new Map(), store: new MemoryStore(this.world), keeperCell: null });
     if (this.#options.nodes === 2) this.#coordinatorStore = new MemoryStore(this.world);
     give({ kind: 'admitCoordinator', coordinator: { id: COORDINATOR, peerId: 'peer-c', meshAddress: '/ip4/127.0.0.1/tcp/3999', storeUuid: this.#coordinatorStore?.storeUuid ?? null } });
     give({ kind: 'registerImage', image: { id: IMAGE, name: 'test', description: '', digest: DIGEST, sizeBytes: GIB / 16, architecture: 'x86_64', domainKind: 'pv', createdAt: this.world.clock.wallTime() } });
     for (const id of this.nodeIds.slice(0, this.#options.nodes >= 5 ? 5 : 3)) this.#foundStore(this.#disk(id).store, state, this.#voters(state));
     if (this.#coordinatorStore !== null) this.#foundStore(this.#coordinatorStore, state, this.#voters(state));
     return state;
+  }
+
+  #admission(id: NodeId): Command {
+    const at = this.#members.indexOf(id);
+    return {
+      kind: 'admitNode',
+      node: {
+        id, peerId: `peer-${id}`, meshAddress: `/ip4/127.0.0.1/tcp/${4000 + at}`, leaseAddress: `127.0.0.1:${5000 + at}`, leaseKey: `key-${id}`, storageAddress: `10.0.0.${at + 1}`,
+        failureDomain: id, power: this.#options.hasBmc === true ? { kind: 'ipmi', address: `bmc-${at + 1}` } : { kind: 'none', address: '' },
+      },
+    };
   }
 
   #voters(_state: CellState): { readonly voters: readonly string[]; readonly witnesses: readonly string[] } {
@@ -272,6 +290,48 @@ export class VirtualCell {
   }
 
   // ---------------------------------------------------------------- processes
+
+  startCoordinator(): void {
+    if (this.#coordinator !== null) return;
+    const process = new ProcessWorld(this.world, COORDINATOR, this.loops, this.#coordinatorClock);
+    const mesh = this.network.join(COORDINATOR, () => !process.isDead);
+    const ledger = new LedgerNode({
+      self: COORDINATOR, world: process, mesh, store: this.#coordinatorFiles.forProcess(() => !process.isDead), profile: this.#profile, seeds: () => this.#members,
+      onFatal: (error) => {
+        if (!process.isDead) this.#fatal(COORDINATOR, error);
+      },
+    }, emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS));
+    this.#coordinator = { process, mesh, ledger };
+    this.#onLedger(COORDINATOR, ledger);
+    ledger.subscribe((entry) => {
+      for (const { kind } of entry?.events ?? []) this.#toldKinds.set(kind, this.told(kind) + 1);
+    });
+    ledger.start();
+  }
+
+  /** The coordinator dies; what it stored stays. */
+  killCoordinator(): void {
+    if (this.#coordinator === null) return;
+    this.#lastState = this.#coordinator.ledger.state();
+    this.#coordinator.process.isDead = true;
+    this.#coordinator = null;
+    this.network.cut(COORDINATOR);
+  }
+
+  /** The ledger by which the cell is looked at: the coordinator's, or, while that is dead, that of whoever applied most. */
+  #view(): LedgerNode | null {
+    if (this.#coordinator !== null && this.#coordinator.ledger.status().appliedIndex > 0) return this.#coordinator.ledger;
+    let best: LedgerNode | null = null;
+    for (const { ledger } of this.#running.values()) {
+      if (ledger !== null && (best === null || ledger.status().appliedIndex > best.status().appliedIndex)) best = ledger;
+    }
+    return best;
+  }
+
+  #mustCoordinate(): Coordinator {
+    if (this.#coordinator === null) throw new ClusterError('NoCoordinator', 'the coordinator is dead', { retryable: true });
+    return this.#coordinator;
+  }
 
   #roomEvent(event: RoomEvent): void {
     this.events.push(event);
@@ -302,7 +362,7 @@ export class VirtualCell {
   }
 
   #boot(node: NodeId, bootId: string): void {
-    this.#running.set(node, { bootId, waitingHelpers: new Set(), agentWorld: null, keeperWorld: null, agent: null, keeper: null, agentHears: null, agentClosed: null, helper: null });
+    this.#running.set(node, { bootId, waitingHelpers: new Set(), agentWorld: null, keeperWorld: null, agent: null, ledger: null, keeper: null, agentHears: null, agentClosed: null, helper: null });
     this.startKeeper(node);
     this.startAgent(node);
   }
@@ -313,6 +373,7 @@ export class VirtualCell {
     running.agentWorld.isDead = true;
     running.agentWorld = null;
     running.agent = null;
+    running.ledger = null;
     running.helper = null;
     running.agentHears = null;
     running.agentClosed = null;
@@ -401,7 +462,7 @@ export class VirtualCell {
     const profile = this.#profile;
     const heartbeats = createHeartbeatPath({ self: node, socket, clock: process.clock, state: () => ledger.state(), profile });
     const ledger: LedgerNode = new LedgerNode({
-      self: node, world, mesh, store: disk.store.forProcess(() => !process.isDead), profile, heartbeats, seeds: () => this.nodeIds,
+      self: node, world, mesh, store: disk.store.forProcess(() => !process.isDead), profile, heartbeats, seeds: () => this.#members,
       onFatal: (error) => {
         if (process.isDead) return;
         // A store that fails ends the process (SAFETY.md 3.2); anything else that is fatal is a mistake of ours.
@@ -410,6 +471,7 @@ export class VirtualCell {
         this.#options.onAgentExit?.(node);
       },
     }, emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS));
+    running.ledger = ledger;
     this.#onLedger(node, ledger);
     const lvm = new Lvm(runner, 'vg0');
     const xen = new Xen({ runner, files, bootId, ...XEN_DEFAULTS });
@@ -423,14 +485,14 @@ export class VirtualCell {
       replicas: createReplicas({ drbd, lvm, images, files }), domains: xen, host: createHost(xen, lvm, () => Promise.resolve(0)),
       power: new Power(runner, (other) => this.#bmcOf(other)),
       socket,
-      connectKeeper: async () => await this.#connectKeeper(running, process),
+      connectKeeper: async () => await this.#connectKeeper(node, running, process),
       leaseKeysWith: () => LEASE_KEYS,
       configText: (volume, state) => configTexts.of(volume, volume.replicas.flatMap((id) => state.nodes.get(id) ?? [])),
     });
   }
 
   #bmcOf(node: NodeId): { readonly address: string; readonly username: string; readonly password: string } | null {
-    return this.#options.hasBmc === true ? { address: `bmc-${this.nodeIds.indexOf(node) + 1}`, username: 'ves', password: 'secret' } : null;
+    return this.#options.hasBmc === true ? { address: `bmc-${this.#members.indexOf(node) + 1}`, username: 'ves', password: 'secret' } : null;
   }
 
   #mustRun(node: NodeId): RunningNode {
@@ -440,7 +502,7 @@ export class VirtualCell {
   }
 
   #leaseAddress(node: NodeId): string {
-    return `127.0.0.1:${5000 + this.nodeIds.indexOf(node)}`;
+    return `127.0.0.1:${5000 + this.#members.indexOf(node)}`;
   }
 
   #runner(node: NodeId, bootId: string, process: ProcessWorld): Runner {
@@ -451,10 +513,14 @@ export class VirtualCell {
       }),
       stream: (argv, reader) => this.#withoutStreams.has(node) ? this.#brokenStream(process, reader) : this.room.stream(node, bootId, argv, {
         onLine: (line) => {
-          if (!process.isDead) reader.onLine(line);
+          this.loops.whenFree(node, () => {
+            if (!process.isDead) reader.onLine(line);
+          });
         },
         onEnd: (reason) => {
-          if (!process.isDead) reader.onEnd(reason);
+          this.loops.whenFree(node, () => {
+            if (!process.isDead) reader.onEnd(reason);
+          });
         },
       }),
     };
@@ -500,7 +566,7 @@ export class VirtualCell {
 
   /** Two bytes in front say who seals: nobody forges here, so nothing is encrypted. */
   #sealer(self: NodeId): Sealer {
-    const mark = this.nodeIds.indexOf(self);
+    const mark = this.#members.indexOf(self);
     return {
       seal: (_to, bytes) => {
         const sealed = new Uint8Array(MARK_BYTES + bytes.length);
@@ -510,7 +576,7 @@ export class VirtualCell {
         return sealed;
       },
       open: (sealed) => {
-        const from = this.nodeIds[(sealed[0] ?? 0) * 256 + (sealed[1] ?? 0)];
+        const from = this.#members[(sealed[0] ?? 0) * 256 + (sealed[1] ?? 0)];
         return from === undefined ? null : { from, bytes: sealed.subarray(MARK_BYTES) };
       },
     };
@@ -539,7 +605,7 @@ export class VirtualCell {
     audit.onFatal(member, error);
   }
 
-  async #connectKeeper(running: RunningNode, process: ProcessWorld): Promise<never> {
+  async #connectKeeper(node: NodeId, running: RunningNode, process: ProcessWorld): Promise<never> {
     await Promise.resolve();
     const { keeper } = running;
     if (keeper === null) throw new Error('no keeper runs');
@@ -549,7 +615,9 @@ export class VirtualCell {
       send: (message: unknown): boolean => {
         if (running.keeper !== keeper) return false;
         this.world.timers.after(0, () => {
-          if (running.keeper === keeper) keeper.hear(structuredClone(message));
+          this.loops.whenFree(`keeper ${node}`, () => {
+            if (running.keeper === keeper) keeper.hear(structuredClone(message));
+          });
         });
         return true;
       },
@@ -567,7 +635,9 @@ export class VirtualCell {
     running.agentHears = (message) => {
       const copy = { ...message }; // flat
       this.world.timers.after(0, () => {
-        if (!process.isDead) onMessage?.(copy);
+        this.loops.whenFree(node, () => {
+          if (!process.isDead) onMessage?.(copy);
+        });
       });
     };
     running.agentClosed = () => {
@@ -600,13 +670,16 @@ export class VirtualCell {
 
   /** Voters as the coordinator hears of them. */
   voters(): readonly string[] {
-    return this.#coordinator.status().voters;
+    return this.#view()?.status().voters ?? [];
   }
 
   // ---------------------------------------------------------------- what tests do
 
   state(): CellState {
-    return this.#coordinator.state();
+    const view = this.#view();
+    // Whoever just started knows less than who died.
+    if (view !== null && (this.#coordinator !== null || view.status().appliedIndex > 0)) this.#lastState = view.state();
+    return this.#lastState;
   }
 
   instance(id: InstanceId): InstanceRecord {
@@ -621,7 +694,7 @@ export class VirtualCell {
   }
 
   leader(): MemberId | null {
-    return this.#coordinator.status().leader;
+    return this.#view()?.status().leader ?? null;
   }
 
   async ready(): Promise<void> {
@@ -648,19 +721,46 @@ export class VirtualCell {
   async askToRun(count: number): Promise<IntentAnswer> {
     const leader = this.leader();
     if (leader === null) throw new Error('no leader');
-    return (await this.#coordinatorMesh.request(leader, 'intent', this.intentToRun(count), { timeoutMs: 10_000 })) as IntentAnswer;
+    return (await this.#mustCoordinate().mesh.request(leader, 'intent', this.intentToRun(count), { timeoutMs: 10_000 })) as IntentAnswer;
   }
 
   /** The coordinator, as its app asks it. */
   coordinatorPort(): CellPort {
+    const { ledger, mesh } = this.#mustCoordinate();
     return createCellPort({
-      world: this.world, mesh: this.#coordinatorMesh, log: this.#coordinator, projection: { state: () => this.#coordinator.state(), isStale: () => this.leader() === null },
+      world: this.world, mesh, log: ledger, projection: { state: () => ledger.state(), isStale: () => this.leader() === null },
     });
   }
 
   /** Any other request of a user. Settles as virtual time goes on. */
   async ask(command: Command): Promise<Proposed> {
-    return await this.#coordinator.propose(command, { timeoutMs: 10_000, appliedHere: true });
+    return await this.#mustCoordinate().ledger.propose(command, { timeoutMs: 10_000, appliedHere: true });
+  }
+
+  /** A spare machine is admitted to the cell and switched on. False when there is none, or the ledger did not take it. Settles as virtual time goes on. */
+  async addNode(): Promise<boolean> {
+    const spare = this.spareIds.shift();
+    if (spare === undefined) return false;
+    try {
+      const { result } = await this.ask(this.#admission(spare));
+      if (result.kind === 'rejected') throw new ClusterError('NotAdmitted', result.message, { retryable: true });
+    } catch {
+      // Perhaps it was taken all the same: asked again the next time, which does no harm.
+      this.spareIds.unshift(spare);
+      return false;
+    }
+    this.nodeIds.push(spare);
+    this.room.powerOn(spare);
+    return true;
+  }
+
+  /** A node that the ledger calls removed is switched off, and is no part of the cell any more. */
+  forgetRemoved(): void {
+    const { nodes } = this.state();
+    for (const node of this.nodeIds.filter((id) => nodes.get(id)?.phase === 'removed')) {
+      this.nodeIds.splice(this.nodeIds.indexOf(node), 1);
+      this.room.powerOff(node);
+    }
   }
 
   /** What is wrong with a node's clock, watchdog and programs; may be changed at any time. */
@@ -704,11 +804,11 @@ export class VirtualCell {
 
   /** Proposes and waits for nothing. */
   post(command: Command): void {
-    this.#coordinator.propose(command, { timeoutMs: 10_000 }).catch(() => undefined);
+    this.#mustCoordinate().ledger.propose(command, { timeoutMs: 10_000 }).catch(() => undefined);
   }
 
   async propose(command: Command): Promise<Proposed> {
-    return await this.finish(this.#coordinator.propose(command, { timeoutMs: 10_000, appliedHere: true }));
+    return await this.finish(this.#mustCoordinate().ledger.propose(command, { timeoutMs: 10_000, appliedHere: true }));
   }
 
   async finish<Value>(promise: Promise<Value>): Promise<Value> {

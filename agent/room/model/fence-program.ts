@@ -14,6 +14,8 @@ export interface BmcFaults {
   readonly isReachable: boolean;
   /** True: it says that it switched, and does not. */
   readonly lies: boolean;
+  /** True: asked to switch off, it switches off and on again, as some do that know only a reset. */
+  readonly reboots?: boolean;
 }
 
 /** A BMC with the machine behind it. */
@@ -75,6 +77,7 @@ function perform(bmc: Bmc, action: string): RunResult {
     case 'off':
       if (!bmc.isOn()) return succeeded('Success: Already OFF\n');
       if (!bmc.faults.lies) bmc.powerOff();
+      if (bmc.faults.reboots === true) bmc.powerOn();
       return succeeded('Success: Powered OFF\n');
     default:
       if (!bmc.faults.lies) {

@@ -43,6 +43,8 @@ export class RoomNode {
   /** Cables: unplugged by `cut`, plugged in again by `heal`. */
   cables = { mesh: true, storage: true };
   bmcFaults: BmcFaults = { isReachable: true, lies: false };
+  /** False: its watchdog is armed and petted as ever, and never bites. */
+  doesWatchdogBite = true;
   readonly #listener: NodeListener;
   #starting: Timer | null = null;
   #watchdog: { timeoutMs: number; deadlineMs: number; timer: Timer } | null = null;
@@ -121,8 +123,8 @@ export class RoomNode {
     const watchdog = this.#watchdog;
     if (watchdog === null) return;
     const leftMs = watchdog.deadlineMs - this.parts.clock.nowMs();
-    if (leftMs <= 0) this.reset('watchdog');
-    else watchdog.timer = this.parts.timers.after(leftMs, () => this.#checkWatchdog());
+    if (leftMs <= 0 && this.doesWatchdogBite) this.reset('watchdog');
+    else watchdog.timer = this.parts.timers.after(leftMs > 0 ? leftMs : watchdog.timeoutMs, () => this.#checkWatchdog());
   }
 
   #startUp(): void {

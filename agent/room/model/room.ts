@@ -46,6 +46,8 @@ export class Room {
   readonly #running = new Map<string, Running>();
   /** Nodes that are to be on after `start`. */
   readonly #powered = new Map<string, boolean>();
+  /** Pairs of nodes whose storage networks do not reach each other. Not persisted: only simulations cut them. */
+  readonly #cutLinks = new Set<string>();
   #wasRestored = false;
   #isStarted = false;
 
@@ -187,6 +189,25 @@ export class Room {
     this.#tell({ kind: 'storageChanged', node: nodeId, isUp: node.cables.storage });
   }
 
+  /** Cuts or mends the way that two nodes' storage networks take to each other, whatever their cables do. */
+  setStorageLink(a: string, b: string, isUp: boolean): void {
+    const link = [this.#node(a).id, this.#node(b).id].toSorted().join(' ');
+    if (isUp) this.#cutLinks.delete(link);
+    else this.#cutLinks.add(link);
+    this.#drbd.linkChanged(a, b);
+    this.#drbd.linkChanged(b, a);
+  }
+
+  /** A watchdog that does not bite, and one that does. */
+  setWatchdog(nodeId: string, doesBite: boolean): void {
+    this.#node(nodeId).doesWatchdogBite = doesBite;
+  }
+
+  /** The watchdog bites though it was petted, as a broken one does. */
+  biteNow(nodeId: string): void {
+    this.#node(nodeId).reset('watchdog');
+  }
+
   /** Breaks one volume of a node, or all of them. */
   failDisk(nodeId: string, volume: string | null, fault: DiskFault): void {
     for (const each of this.#volumes(nodeId, volume)) {
@@ -307,6 +328,7 @@ export class Room {
   }
 
   #isLinkUp(a: string, b: string): boolean {
+    if (this.#cutLinks.size > 0 && this.#cutLinks.has([a, b].toSorted().join(' '))) return false;
     return [a, b].every((id) => this.#running.has(id) && this.#node(id).cables.storage);
   }
 
