@@ -33,6 +33,8 @@ export interface FeedStatus {
   readonly term: number;
   readonly leader: MemberId | null;
   readonly conf: ConfState;
+  /** Whether `conf` is committed: until then another leader may take it back. Members of older versions do not say. */
+  readonly isConfCommitted?: boolean;
 }
 
 /** One push. `from` is the index that precedes the entries. */
@@ -183,7 +185,7 @@ export class FeedServer {
 
 function isSame(one: FeedStatus, other: FeedStatus): boolean {
   const { conf } = one;
-  return one.applied === other.applied && one.term === other.term && one.leader === other.leader && (conf === other.conf || JSON.stringify(conf) === JSON.stringify(other.conf));
+  return one.applied === other.applied && one.term === other.term && one.leader === other.leader && one.isConfCommitted === other.isConfCommitted && (conf === other.conf || JSON.stringify(conf) === JSON.stringify(other.conf));
 }
 
 function indexOf(body: unknown, key: 'from' | 'piece' | 'index' | 'ordinal'): number {

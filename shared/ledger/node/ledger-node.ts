@@ -231,8 +231,10 @@ export class LedgerNode implements LedgerMember, VoterSet {
     if (member === undefined) return;
     try {
       const status = (await this.#options.mesh.request(member, 'ledger.status', {}, { timeoutMs: 2_000 })) as FeedStatus | null;
-      const isNewer = status !== null && status.term >= this.#voter.status().term && status.applied > this.#replica.index;
-      if (status === null || !isNewer || [...status.conf.voters, ...status.conf.learners].includes(this.voterId)) return;
+      const raft = this.#voter.status();
+      // Final only what is committed, and behind the entry by which this member believes that it belongs.
+      const isNewer = status !== null && status.term >= raft.term && status.applied > this.#replica.index && status.applied >= raft.confIndex;
+      if (status === null || !isNewer || status.isConfCommitted !== true || [...status.conf.voters, ...status.conf.learners].includes(this.voterId)) return;
       this.#options.world.log.write({ event: 'voterRetired', voter: this.voterId, toldBy: member });
       this.#voter.retire();
       this.#followUnlessMember();
@@ -255,7 +257,7 @@ export class LedgerNode implements LedgerMember, VoterSet {
   #feedStatusToServe(): FeedStatus | null {
     const raft = this.#voter.status();
     if (!this.#voter.isMember() || raft.leader === null) return null;
-    return { applied: this.#replica.index, term: raft.term, leader: memberOfVoter(raft.leader as VoterId), conf: raft.conf };
+    return { applied: this.#replica.index, term: raft.term, leader: memberOfVoter(raft.leader as VoterId), conf: raft.conf, isConfCommitted: raft.isConfCommitted };
   }
 
   #feedCandidates(): readonly MemberId[] {

@@ -64,6 +64,14 @@ export class TickClock {
     this.#timer?.cancel();
   }
 
+  /** Time counts again after a stop, from now on. */
+  resume(): void {
+    this.#isStopped = false;
+    this.#timerDueAtMs = Infinity;
+    this.#countedAtMs = this.#world.clock.nowMs();
+    this.schedule();
+  }
+
   #wake(): void {
     this.#timer = null;
     this.#timerDueAtMs = Infinity;

@@ -102,7 +102,10 @@ export class Voter {
     return !this.#isRetired && (conf.voters.includes(this.id) || conf.learners.includes(this.id));
   }
 
-  /** Told by others that a committed configuration leaves this member out: it falls silent for good. */
+  /**
+   * Told by others that a committed configuration leaves this member out: it falls silent until a leader calls it back. Its
+   * promises are on its disk all the while, so it may be called under the same name.
+   */
   retire(): void {
     this.#isRetired = true;
     this.#ticks.stop();
@@ -166,18 +169,31 @@ export class Voter {
   }
 
   #receive(from: MemberId, frame: unknown): void {
-    if (this.#isStopped || this.#isRetired) return;
+    if (this.#isStopped) return;
     const message = this.#receiver.accept(from, frame);
     if (message === null) return;
     const sender = typeof message === 'object' && message !== null && 'from' in message ? message.from : null;
     // A member speaks for itself only: the mesh has proven who it is.
     if (typeof sender !== 'string' || memberOfVoter(sender as VoterId) !== from) return;
+    if (this.#isRetired && !this.#isCalledBackBy(message)) return;
     this.#ticks.catchUp();
     const outcome = this.#raft.step(message);
     if (outcome.kind === 'rejected' && outcome.reason !== 'misaddressed') {
       this.#options.world.log.write({ event: 'ledgerMessageRefused', from, reason: outcome.reason, detail: outcome.detail });
     }
     this.#kick();
+  }
+
+  /** Only whom a leader counts as a member is sent the log. A message that comes late is no harm: others then tell this member again. */
+  #isCalledBackBy(message: unknown): boolean {
+    const { kind, to, term } = message as Partial<Message>;
+    const isOfLeader = kind === 'append' || kind === 'heartbeat' || kind === 'snapshot';
+    if (!isOfLeader || to !== this.id || term === undefined || !(term >= this.#raft.status().term)) return false;
+    this.#isRetired = false;
+    this.#options.world.log.write({ event: 'voterCalledBack', voter: this.id });
+    this.#ticks.resume();
+    this.#onChange();
+    return true;
   }
 
   #kick(): void {

@@ -35,6 +35,8 @@ export type RaftStatus = {
   readonly lastTerm: number;
   readonly snapshotIndex: number;
   readonly conf: ConfState;
+  /** Index of the entry that brought `conf`. */
+  readonly confIndex: number;
   readonly isConfCommitted: boolean;
   /** True on a leader whose no-op is committed: it confirms reads and may change members. */
   readonly isTermCommitted: boolean;
@@ -63,6 +65,7 @@ export function describeStatus({ log, ...parts }: Parts): RaftStatus {
     lastTerm: log.lastTerm,
     snapshotIndex: log.snapshot?.index ?? 0,
     conf: log.conf,
+    confIndex: log.confIndex,
     isConfCommitted: log.confIndex <= log.committed,
   };
 }

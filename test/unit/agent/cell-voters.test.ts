@@ -98,3 +98,20 @@ seats('heals two lost stores of five, one after the other', async () => {
 });
 
 seats.run();
+
+const heirs = suite('a cell whose voter was replaced while it was away');
+
+heirs('takes it back when another seat falls vacant', async () => {
+  await withCell(4, async (cell) => {
+    const [away, other] = followersOf(cell);
+    if (away === undefined || other === undefined) throw new Error('not two follow');
+    cell.room.powerOff(away);
+    await cell.world.until('its seat is taken', () => cell.voters().length === 3 && votersOf(cell, away).length === 0, 150_000);
+    cell.room.powerOn(away);
+    await cell.world.advance(40_000);
+    cell.room.powerOff(other);
+    await cell.world.until('it votes again', () => cell.voters().length === 3 && votersOf(cell, away).length === 1, 180_000);
+  });
+});
+
+heirs.run();

@@ -10,6 +10,7 @@ import { DEFAULT_PARAMETERS, emptyCell } from '../../../../../shared/model/cell.
 import { TIMING_PROFILES } from '../../../../../shared/model/timing.ts';
 import { MemoryStore } from '../../../../support/memory-store.ts';
 import { VirtualNetwork } from '../../../../support/virtual-mesh.ts';
+import type { VirtualMesh } from '../../../../support/virtual-mesh.ts';
 import { VirtualWorld } from '../../../../support/virtual-world.ts';
 
 const CLUSTER = '11111111-2222-4333-8444-555555555555';
@@ -21,6 +22,7 @@ class Cell {
   readonly network: VirtualNetwork;
   readonly nodes = new Map<MemberId, LedgerNode>();
   readonly stores = new Map<MemberId, MemoryStore>();
+  readonly #meshes = new Map<MemberId, VirtualMesh>();
   readonly members: readonly MemberId[];
 
   constructor(seed: number, voters: number, others: number) {
@@ -44,8 +46,10 @@ class Cell {
   }
 
   start(member: MemberId): LedgerNode {
+    const mesh = this.network.join(member);
+    this.#meshes.set(member, mesh);
     const node = new LedgerNode({
-      self: member, world: this.world, mesh: this.network.join(member), store: this.store(member), profile: TIMING_PROFILES.standard,
+      self: member, world: this.world, mesh, store: this.store(member), profile: TIMING_PROFILES.standard,
       seeds: () => this.members, snapshotEvery: 50,
       onFatal: (error) => {
         throw error instanceof Error ? error : new Error(String(error));
@@ -60,6 +64,17 @@ class Cell {
     this.network.cut(member);
     this.node(member).stop();
     this.nodes.delete(member);
+  }
+
+  /** Entries that one member sends to these get lost from now on; everything else arrives. */
+  holdAppends(from: MemberId, to: readonly MemberId[]): void {
+    const mesh = this.#meshes.get(from);
+    if (mesh === undefined) throw new Error(`${from} does not run`);
+    const send = mesh.send.bind(mesh);
+    mesh.send = (member, channel, message) => {
+      const isAppend = typeof message === 'object' && message !== null && 'kind' in message && message.kind === 'append';
+      return to.includes(member) && isAppend ? true : send(member, channel, message);
+    };
   }
 
   node(member: MemberId): LedgerNode {
@@ -240,6 +255,47 @@ ledger('adds a voter through the log, and takes one away', async () => {
   await cell.world.until('the removed one subscribes', () => leaving.status().role === 'subscriber', 30_000);
   await cell.setRebuild(leader.status().member, 99_000);
   await cell.world.until('the removed one still hears', () => leaving.state().parameters.rebuildAfterMs === 99_000, 5_000);
+});
+
+ledger('votes again when it is called back after it was left out while it was away', async () => {
+  const cell = new Cell(13, 3, 1);
+  const leader = await cell.elect();
+  const away = [...cell.nodes.values()].slice(0, 3).find((node) => node !== leader)?.status().member ?? member(1);
+  const { voterId } = cell.node(away);
+  const heir = cell.node(member(4)).voterId;
+  cell.stop(away);
+  for (const [kind, voter] of [['addLearner', heir], ['promote', heir], ['remove', voterId]] as const) {
+    await cell.world.advance(2_000);
+    assert.is(await cell.finish(leader.changeVoters({ kind, voter, witness: false }, { timeoutMs: 5_000 })), true, kind);
+  }
+  const returned = cell.start(away);
+  await cell.world.until('it is told that it was left out', () => returned.status().role === 'subscriber', 60_000);
+  await cell.setRebuild(leader.status().member, 98_000);
+  assert.is(await cell.finish(leader.changeVoters({ kind: 'addLearner', voter: voterId, witness: false }, { timeoutMs: 5_000 })), true);
+  await cell.world.until('it has caught up', () => (leader.leaderStatus().matchIndex[voterId] ?? 0) >= leader.status().appliedIndex, 10_000);
+  assert.is(await cell.finish(leader.changeVoters({ kind: 'promote', voter: voterId, witness: false }, { timeoutMs: 5_000 })), true);
+  await cell.world.until('it takes part', () => returned.status().role === 'follower', 5_000);
+  // It counts: the cell decides without one of the others.
+  cell.stop(member(4));
+  await cell.setRebuild(leader.status().member, 99_000);
+  assert.is(returned.state().parameters.rebuildAfterMs, 99_000);
+});
+
+ledger('does not fall silent at the word of a removal that nobody has committed', async () => {
+  const cell = new Cell(14, 5, 0);
+  const leader = await cell.elect();
+  const [witness, away, ...others] = [...cell.nodes.values()].filter((node) => node !== leader);
+  assert.ok(witness && away && others.length === 2);
+  // It is left alone with one that follows the leader, who keeps leading but has its entries on two disks of five only.
+  for (const other of cell.members) if (other !== witness.status().member && other !== away.status().member) cell.network.cutPair(away.status().member, other);
+  await cell.setRebuild(leader.status().member, 97_000);
+  await cell.world.until('the one that follows has heard more', () => witness.state().parameters.rebuildAfterMs === 97_000, 5_000);
+  cell.holdAppends(leader.status().member, others.map((other) => other.status().member));
+  void leader.changeVoters({ kind: 'remove', voter: away.voterId, witness: false }, { timeoutMs: 40_000 });
+  await cell.world.until('the other one has the removal', () => !witness.status().voters.includes(away.voterId), 5_000);
+  await cell.world.advance(30_000);
+  assert.not(leader.raftStatus().isConfCommitted);
+  assert.is.not(away.status().role, 'subscriber');
 });
 
 ledger.run();
