@@ -148,6 +148,17 @@ export class Observer {
     return this.#instances.get(instance)?.lastAcked ?? null;
   }
 
+  /** Everything that must never happen, and did. Asked for often by checkers, as the next one. */
+  violations(): readonly Violation[] {
+    return this.#violations;
+  }
+
+  /** Where an instance runs now. */
+  running(instance: string): InstanceReport['running'] {
+    const watched = this.#instances.get(instance);
+    return watched === undefined ? [] : runningOf(watched);
+  }
+
   report(): ObserverReport {
     const instances: Record<string, InstanceReport> = {};
     for (const [name, watched] of this.#instances) instances[name] = reportOf(watched);
@@ -190,7 +201,11 @@ function reportOf(watched: Watched): InstanceReport {
   });
   return {
     executions: executions.map((execution) => ({ ...execution })),
-    running: executions.filter(({ toMs }) => toMs === null).map(({ node, domid }) => ({ node, domid })),
+    running: runningOf(watched),
     lastAckedRecord: watched.lastAcked, lastAckedAtMs: watched.lastAckedAtMs, downtimes,
   };
+}
+
+function runningOf({ executions }: Watched): InstanceReport['running'] {
+  return executions.filter(({ toMs }) => toMs === null).map(({ node, domid }) => ({ node, domid }));
 }
