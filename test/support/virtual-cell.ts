@@ -182,6 +182,8 @@ export class VirtualCell {
   readonly network: VirtualNetwork;
   /** Where agents and keepers work; nothing costs them time unless a test says so. The coordinator asks as fast as it wants. */
   readonly loops: EventLoops;
+  /** Told every datagram that is sent. */
+  onDatagram: ((to: string, bytes: Uint8Array, from: string) => void) | null = null;
   readonly #datagramHandlers = new Map<string, (bytes: Uint8Array, from: string) => void>();
   /** Whose socket an address is, and which process of that node reads it. */
   readonly #receivers = new Map<string, { readonly owner: NodeId; readonly process: string }>();
@@ -417,7 +419,8 @@ export class VirtualCell {
         // It counts by the machine's own clock, and bites late.
         arm: (timeoutMs) => {
           this.#options.audit?.onPet(node, running.bootId);
-          return Promise.resolve(this.room.armWatchdog(node, running.bootId, timeoutMs / clock.rate + this.faults(node).watchdogLatencyMs));
+          // A room without that device refuses, as opening it would.
+          return Promise.try(() => this.room.armWatchdog(node, running.bootId, timeoutMs / clock.rate + this.faults(node).watchdogLatencyMs));
         },
         pet: () => {
           this.#options.audit?.onPet(node, running.bootId);
@@ -544,6 +547,7 @@ export class VirtualCell {
       address,
       send: (to, bytes) => {
         if (process.isDead || this.#meshCut.has(node)) return;
+        this.onDatagram?.(to, bytes, address);
         const receiver = this.#receivers.get(to);
         if (receiver === undefined) return;
         const { owner, process: receiving } = receiver;
@@ -668,6 +672,12 @@ export class VirtualCell {
     this.#disk(node).store = new MemoryStore(this.world);
   }
 
+  /** A datagram arrives that nobody sent just now: an old one again, or one of a stranger. */
+  strayDatagram(to: string, bytes: Uint8Array, from: string): void {
+    const receiver = this.#receivers.get(to);
+    if (receiver !== undefined && !this.#meshCut.has(receiver.owner)) this.loops.take(receiver.process, 'datagram', () => this.#datagramHandlers.get(to)?.(bytes, from));
+  }
+
   /** Voters as the coordinator hears of them. */
   voters(): readonly string[] {
     return this.#view()?.status().voters ?? [];
@@ -737,26 +747,22 @@ export class VirtualCell {
     return await this.#mustCoordinate().ledger.propose(command, { timeoutMs: 10_000, appliedHere: true });
   }
 
-  /** A spare machine is admitted to the cell and switched on. False when there is none, or the ledger did not take it. Settles as virtual time goes on. */
-  async addNode(): Promise<boolean> {
-    const spare = this.spareIds.shift();
-    if (spare === undefined) return false;
-    try {
-      const { result } = await this.ask(this.#admission(spare));
-      if (result.kind === 'rejected') throw new ClusterError('NotAdmitted', result.message, { retryable: true });
-    } catch {
-      // Perhaps it was taken all the same: asked again the next time, which does no harm.
-      this.spareIds.unshift(spare);
-      return false;
-    }
-    this.nodeIds.push(spare);
-    this.room.powerOn(spare);
+  /** A spare machine is admitted to the cell, if the ledger takes it; {@link followMembership} switches it on. */
+  addNode(): boolean {
+    const spare = this.spareIds[0];
+    if (spare === undefined || this.#coordinator === null) return false;
+    this.post(this.#admission(spare));
     return true;
   }
 
-  /** A node that the ledger calls removed is switched off, and is no part of the cell any more. */
-  forgetRemoved(): void {
+  /** Does what an operator does: a machine that was admitted is switched on, one that was removed is switched off for good. */
+  followMembership(): void {
     const { nodes } = this.state();
+    for (const spare of this.spareIds.filter((id) => nodes.has(id))) {
+      this.spareIds.splice(this.spareIds.indexOf(spare), 1);
+      this.nodeIds.push(spare);
+      this.room.powerOn(spare);
+    }
     for (const node of this.nodeIds.filter((id) => nodes.get(id)?.phase === 'removed')) {
       this.nodeIds.splice(this.nodeIds.indexOf(node), 1);
       this.room.powerOff(node);
