@@ -56,7 +56,7 @@ export class Table<Key extends string, Value> {
       if (!shard.has(key)) size += 1;
       group[at & (WIDTH - 1)] = shard.set(key, value);
     }
-    return new Table(groups, size);
+    return new Table(groups.map((group) => (group.every((shard) => shard === undefined) ? NO_GROUP : group)), size);
   }
 
   get(key: Key): Value | undefined {
@@ -83,24 +83,34 @@ export class Table<Key extends string, Value> {
   }
 
   *entries(): IterableIterator<readonly [Key, Value]> {
-    for (const group of this.#groups) for (const shard of group) if (shard !== undefined) yield* shard.entries();
+    for (const shard of this.#shards()) yield* shard.entries();
   }
 
   *keys(): IterableIterator<Key> {
-    for (const group of this.#groups) for (const shard of group) if (shard !== undefined) yield* shard.keys();
+    for (const shard of this.#shards()) yield* shard.keys();
   }
 
   /** All records, in the order of `keys()`. The same list each time. */
   values(): readonly Value[] {
     if (this.#values !== null) return this.#values;
     const values: Value[] = [];
-    for (const group of this.#groups) for (const shard of group) shard?.forEach((value) => void values.push(value));
+    for (const shard of this.#shards()) shard.forEach((value) => void values.push(value));
     this.#values = values;
     return values;
   }
 
   #shard(at: number): Shard<Key, Value> | undefined {
     return this.#groups[at >>> BITS]?.[at & (WIDTH - 1)];
+  }
+
+  /** Those that hold something: most tables of a small cell are nearly empty. */
+  #shards(): readonly Shard<Key, Value>[] {
+    const shards: Shard<Key, Value>[] = [];
+    for (const group of this.#groups) {
+      if (group === NO_GROUP) continue;
+      for (const shard of group) if (shard !== undefined) shards.push(shard);
+    }
+    return shards;
   }
 
   #groupsWith(at: number, shard: Shard<Key, Value> | undefined): readonly Group<Key, Value>[] {

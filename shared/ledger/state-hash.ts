@@ -67,12 +67,18 @@ export function hashState(state: CellState): string {
   return fingerprint.hex();
 }
 
-/** Prints of objects that were met before. What a state holds never changes in place. */
+/** Prints of records, and of lists in them, that were met before. What a state holds never changes in place. */
 const PRINTS = new WeakMap<object, Fingerprint>();
 
 function printOf(value: object): Fingerprint {
   const known = PRINTS.get(value);
   if (known !== undefined) return known;
+  const print = walk(value);
+  PRINTS.set(value, print);
+  return print;
+}
+
+function walk(value: object): Fingerprint {
   const print = new Fingerprint();
   if (Array.isArray(value)) {
     print.addText('list');
@@ -82,9 +88,8 @@ function printOf(value: object): Fingerprint {
     for (const [key, item] of value) print.addUnordered(fieldPrint(String(key), item));
   } else {
     print.addText('record');
-    for (const [key, item] of Object.entries(value)) print.addUnordered(fieldPrint(key, item));
+    for (const key of Object.keys(value)) print.addUnordered(fieldPrint(key, (value as Readonly<Record<string, unknown>>)[key]));
   }
-  PRINTS.set(value, print);
   return print;
 }
 
@@ -96,12 +101,16 @@ function fieldPrint(key: string, value: unknown): Fingerprint {
 }
 
 function addValue(fingerprint: Fingerprint, value: unknown): void {
-  if (typeof value === 'object' && value !== null) {
-    fingerprint.addPrint(printOf(value));
-  } else if (typeof value === 'string') {
-    fingerprint.addText('text');
-    fingerprint.addText(value);
-  } else {
-    fingerprint.addText(String(value));
+  switch (typeof value) {
+    case 'string':
+      fingerprint.addText('text');
+      fingerprint.addText(value);
+      return;
+    case 'object':
+      if (value === null) fingerprint.addText('null');
+      else fingerprint.addPrint(Array.isArray(value) ? printOf(value) : walk(value));
+      return;
+    default:
+      fingerprint.addText(String(value));
   }
 }

@@ -99,8 +99,8 @@ const HASHES = new WeakMap<TimingProfile, number>();
 export function encodeRenewal(renewal: Renewal): Uint8Array {
   const writer = new Writer(RENEWAL);
   writer.number(renewal.constants, 4);
-  writer.hex(renewal.clusterUuid.replaceAll('-', ''));
-  writer.hex(renewal.bootId.replaceAll('-', ''));
+  writer.hex(renewal.clusterUuid);
+  writer.hex(renewal.bootId);
   writer.hex(renewal.nonce);
   writer.text(renewal.node);
   writer.text(renewal.cell);
@@ -153,29 +153,53 @@ function decodeGrant(reader: Reader): Grant | null {
 /** Two hex digits for each byte: asked for dozens of times with each renewal. */
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
+/** What a hexadecimal digit counts, by its character code. */
+const DIGITS: readonly number[] = Array.from({ length: 128 }, (_, code) => {
+  const value = Number.parseInt(String.fromCharCode(code), 16);
+  return Number.isNaN(value) ? -1 : value;
+});
+
 /** Appends fields to one datagram. */
 class Writer {
-  readonly #bytes: number[];
+  readonly #bytes = new Uint8Array(LEASE_BYTES_MAX);
+  #at = 2;
 
   constructor(kind: number) {
-    this.#bytes = [LEASE_MAGIC, 16 * LEASE_VERSION + kind];
+    this.#bytes[0] = LEASE_MAGIC;
+    this.#bytes[1] = 16 * LEASE_VERSION + kind;
   }
 
   number(value: number, size: number): void {
-    for (let at = size - 1; at >= 0; at -= 1) this.#bytes.push(Math.floor(value / 2 ** (8 * at)) % 256);
+    for (let at = size - 1; at >= 0; at -= 1) this.#byte(Math.floor(value / 2 ** (8 * at)) % 256);
   }
 
+  /** The dashes of a UUID are passed over. */
   hex(digits: string): void {
-    for (let at = 0; at < digits.length; at += 2) this.#bytes.push(Number.parseInt(digits.slice(at, at + 2), 16));
+    let high = -1;
+    for (let at = 0; at < digits.length; at += 1) {
+      const digit = DIGITS[digits.charCodeAt(at)] ?? -1;
+      if (digit < 0) continue;
+      if (high < 0) {
+        high = digit;
+        continue;
+      }
+      this.#byte(16 * high + digit);
+      high = -1;
+    }
   }
 
   text(text: string): void {
-    this.#bytes.push(text.length);
-    for (let at = 0; at < text.length; at += 1) this.#bytes.push(text.charCodeAt(at));
+    this.#byte(text.length);
+    for (let at = 0; at < text.length; at += 1) this.#byte(text.charCodeAt(at));
   }
 
   finish(): Uint8Array {
-    return Uint8Array.from(this.#bytes);
+    return this.#bytes.slice(0, this.#at);
+  }
+
+  #byte(value: number): void {
+    this.#bytes[this.#at] = value;
+    this.#at += 1;
   }
 }
 

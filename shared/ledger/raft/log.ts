@@ -188,7 +188,9 @@ export class RaftLog {
 
   /** The configuration in force: the newest one in the log, committed or not. */
   get conf(): ConfState {
-    return this.confAt(this.lastIndex);
+    const newest = this.#confs.at(-1);
+    invariant(newest !== undefined, () => 'no configuration is known');
+    return newest.conf;
   }
 
   /** Index of the newest configuration. */
