@@ -38,6 +38,8 @@ export interface InstanceView {
   readonly startingForMs?: number | null;
   /** What the last look at a volume waited for or failed with, for people; without an entry: nothing. */
   readonly heldUp?: ReadonlyMap<VolumeId, string>;
+  /** Volumes for which `primary` runs now; absent: none. */
+  readonly promoting?: ReadonlySet<VolumeId>;
   /** Whether `observed.resources` is what DRBD shows now; false: its event stream is away. Absent: it is. */
   readonly isDrbdCurrent?: boolean;
   /** Since when this node has tried to stop the domain, ms ago; null: not begun. */
@@ -155,9 +157,9 @@ function stoppingStep(view: InstanceView, domain: ObservedDomain | undefined): I
   return view.stoppingForMs < SHUTDOWN_WAIT_MS ? wait('the guest is shutting down') : { kind: 'destroyDomain', reason: 'the guest did not shut down in time' };
 }
 
-/** The stop is only reported once no volume of it is primary here: the report is another node's permission to start. */
+/** The stop is only reported once no volume of it is primary here, or becomes so: the report is another node's permission to start. */
 function afterDomain(view: InstanceView, cause: 'asked' | 'guestStopped' | 'domainLost' | 'startFailed', detail: string): InstanceStep {
-  const isReleased = view.instance.volumes.every((volume) => view.observed.resources.get(volume)?.role !== 'Primary');
+  const isReleased = view.instance.volumes.every((volume) => view.observed.resources.get(volume)?.role !== 'Primary' && view.promoting?.has(volume) !== true);
   return isReleased ? { kind: 'reportStopped', cause, detail } : wait('its volumes are being demoted');
 }
 

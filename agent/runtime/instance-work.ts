@@ -23,6 +23,8 @@ export interface InstanceWorkPorts extends WorkPorts {
   readonly domains: DomainPort;
   /** What the last look at a volume waited for, or failed with. */
   readonly heldUp: () => ReadonlyMap<VolumeId, string>;
+  /** Volumes for which `primary` runs now. */
+  readonly promoting: ReadonlySet<VolumeId>;
 }
 
 /** Works on the instances of one node. */
@@ -40,13 +42,13 @@ export class InstanceWork {
 
   /** One look at an instance, and the step that it asks for. */
   async work(id: InstanceId): Promise<Verdict> {
-    const { heldUp, log, replicas, self, sight, world } = this.#ports;
+    const { heldUp, log, promoting, replicas, self, sight, world } = this.#ports;
     const state = log.state();
     const instance = state.instances.get(id);
     if (instance === undefined) return 'later';
     const startingForMs = this.#startingForMs(instance);
     const step = nextInstanceStep({
-      state, instance, self, observed: sight.observed(), heldUp: heldUp(), startingForMs, isDrbdCurrent: replicas.isCurrent(),
+      state, instance, self, observed: sight.observed(), heldUp: heldUp(), promoting, startingForMs, isDrbdCurrent: replicas.isCurrent(),
       stoppingForMs: ageOf(this.#stoppingSince.get(id), world.clock.nowMs()),
       destroyingForMs: this.#destroyingForMs(id),
       endedAs: sight.endedAs.get(id) ?? null,

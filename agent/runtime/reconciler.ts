@@ -59,7 +59,7 @@ export class Reconciler {
     this.#sight = new Sight({ replicas: options.replicas, domains: options.domains, onDomainChange: (instance) => this.#domainChanged(instance) });
     const shared = { ...options, sight: this.#sight, alarms: this.#alarms };
     this.#volumes = new VolumeWork({ ...shared, touch: (volume) => this.#volumeTasks.touch(volume) });
-    this.#instances = new InstanceWork({ ...shared, heldUp: () => this.#volumes.heldUp() });
+    this.#instances = new InstanceWork({ ...shared, heldUp: () => this.#volumes.heldUp(), promoting: this.#volumes.promoting });
     this.#volumeTasks = new Tasks(options.world, 'volume', async (volume) => (this.#isReady ? await this.#volumes.work(volume) : WAIT_MS));
     this.#instanceTasks = new Tasks(options.world, 'instance', async (instance) => (this.#isReady ? await this.#instances.work(instance) : WAIT_MS));
   }

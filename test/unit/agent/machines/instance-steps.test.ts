@@ -27,6 +27,7 @@ interface Case {
   readonly stoppingForMs?: number;
   readonly destroyingForMs?: number;
   readonly endedAs?: 'shutdown' | 'crashed';
+  readonly isPromoting?: boolean;
 }
 
 function step(given: Case): InstanceStep {
@@ -45,7 +46,7 @@ function step(given: Case): InstanceStep {
       replicas: new Map(), configs: new Map(), resources: new Map([[vol, resource]]),
       domains: new Map(given.domain === undefined ? [] : [[id, { instance: id, domainId: 7, state: 'running', generation: 3, bootId: boot, ...given.domain }]]),
     },
-    isDrbdCurrent: given.isDrbdCurrent ?? true, heldUp: new Map(given.heldUp === undefined ? [] : [[vol, given.heldUp]]), startingForMs: given.startingForMs ?? null, stoppingForMs: given.stoppingForMs ?? null, destroyingForMs: given.destroyingForMs ?? null, endedAs: given.endedAs ?? null,
+    promoting: new Set(given.isPromoting === true ? [vol] : []), isDrbdCurrent: given.isDrbdCurrent ?? true, heldUp: new Map(given.heldUp === undefined ? [] : [[vol, given.heldUp]]), startingForMs: given.startingForMs ?? null, stoppingForMs: given.stoppingForMs ?? null, destroyingForMs: given.destroyingForMs ?? null, endedAs: given.endedAs ?? null,
   });
 }
 
@@ -133,6 +134,8 @@ stopping('is destroyed at once when forced', () => assert.is(step({ instance: { 
 stopping('is reported only when no volume is primary any more', () => {
   assert.is(step({ instance: stop }).kind, 'wait');
   assert.is(step({ instance: stop, resource: { role: 'Secondary' } }).kind, 'reportStopped');
+  // A promotion that was under way when the stop was asked for may end after the report, and the volume would be primary here.
+  assert.is(step({ instance: stop, resource: { role: 'Secondary' }, isPromoting: true }).kind, 'wait');
 });
 stopping('is not reported while a zombie waits for its I/O', () => assert.is(step({ instance: stop, domain: { state: 'gone' } }).kind, 'wait'));
 stopping('needs no word of DRBD, but its report does', () => {
