@@ -1,7 +1,8 @@
 /**
  * Which kinds of fault does the weather know, and how long may each last? SAFETY.md 6.2 numbers them.
  *
- * What each does is in storm/; this table is all that a plan needs.
+ * What each does is in storm/; this table is all that a plan needs. Of the 30 kinds these are missing: 5 (a wedged hypervisor is, from outside, a reset by the
+ * watchdog), 21 (there is no migration yet), 23 (one version only) and 24 (capacity is no matter of healing: test/unit/shared/ledger).
  */
 
 interface KindRule {
@@ -9,24 +10,65 @@ interface KindRule {
   readonly of: number;
   /** It lasts up to this long, mostly much shorter, ms. 0: it happens, and is over. */
   readonly longestMs: number;
+  /** Only of nodes with a BMC. */
+  readonly needsBmc?: true;
+  /** It may keep a living node from being heard. A lying BMC may then not say `off` of it (SAFETY.md 5.5). */
+  readonly silences?: true;
+  /** It needs a watchdog that bites: keeper or control domain do not reset the node themselves. */
+  readonly needsWatchdog?: true;
 }
 
 /** Faults: what may break a cell. */
 export const FAULTS = {
   powerCycle: { of: 1, longestMs: 25_000 },
   reset: { of: 1, longestMs: 0 },
+  rackOutage: { of: 2, longestMs: 25_000 },
   siteOutage: { of: 3, longestMs: 25_000 },
+  domainWedge: { of: 4, longestMs: 20_000, silences: true, needsWatchdog: true },
   agentKill: { of: 6, longestMs: 25_000 },
-  keeperKill: { of: 7, longestMs: 8_000 },
-  pairCut: { of: 9, longestMs: 25_000 },
-  meshCut: { of: 11, longestMs: 25_000 },
+  agentPause: { of: 6, longestMs: 60_000 },
+  agentLoop: { of: 6, longestMs: 20_000 },
+  slowLoops: { of: 6, longestMs: 15_000, silences: true },
+  keeperKill: { of: 7, longestMs: 8_000, silences: true, needsWatchdog: true },
+  keeperPause: { of: 7, longestMs: 10_000, silences: true, needsWatchdog: true },
+  watchdogDead: { of: 8, longestMs: 60_000 },
+  watchdogEarly: { of: 8, longestMs: 0 },
+  pairCut: { of: 9, longestMs: 25_000, silences: true },
+  oneWay: { of: 9, longestMs: 25_000, silences: true },
+  split: { of: 9, longestMs: 25_000, silences: true },
+  ring: { of: 9, longestMs: 25_000, silences: true },
+  networkStorm: { of: 10, longestMs: 25_000, silences: true },
+  clog: { of: 10, longestMs: 20_000, silences: true },
+  meshCut: { of: 11, longestMs: 25_000, silences: true },
   storageCut: { of: 11, longestMs: 25_000 },
-  networkStorm: { of: 10, longestMs: 25_000 },
-  slowStore: { of: 13, longestMs: 12_000 },
+  storagePairCut: { of: 11, longestMs: 25_000 },
+  linkFlap: { of: 11, longestMs: 20_000, silences: true },
+  clockRate: { of: 12, longestMs: 120_000 },
+  wallStep: { of: 12, longestMs: 0 },
+  slowStore: { of: 13, longestMs: 12_000, silences: true },
+  storeFull: { of: 13, longestMs: 12_000 },
+  storeDamaged: { of: 13, longestMs: 0 },
   diskFail: { of: 14, longestMs: 25_000 },
   diskSlow: { of: 14, longestMs: 12_000 },
-  bmcUnreachable: { of: 20, longestMs: 25_000 },
-  bmcLies: { of: 20, longestMs: 25_000 },
+  storeLost: { of: 15, longestMs: 0 },
+  nodeAdd: { of: 16, longestMs: 0 },
+  nodeRemove: { of: 16, longestMs: 60_000 },
+  leaderCrash: { of: 17, longestMs: 20_000 },
+  programCrash: { of: 18, longestMs: 20_000 },
+  programHang: { of: 19, longestMs: 20_000 },
+  programFail: { of: 19, longestMs: 20_000 },
+  programFailAfter: { of: 19, longestMs: 20_000 },
+  programLie: { of: 19, longestMs: 20_000 },
+  bmcUnreachable: { of: 20, longestMs: 25_000, needsBmc: true, silences: true },
+  bmcLies: { of: 20, longestMs: 25_000, needsBmc: true },
+  bmcReboots: { of: 20, longestMs: 60_000, needsBmc: true },
+  coordinatorKill: { of: 22, longestMs: 40_000 },
+  flapping: { of: 25, longestMs: 60_000 },
+  stray: { of: 26, longestMs: 20_000 },
+  cordon: { of: 27, longestMs: 60_000 },
+  helperKill: { of: 28, longestMs: 10_000 },
+  gossipHole: { of: 29, longestMs: 40_000 },
+  bootStorm: { of: 30, longestMs: 10_000 },
 } as const satisfies Readonly<Record<string, KindRule>>;
 
 /** What users and guests do all the time: no node has a reason to die of it. */

@@ -46,6 +46,8 @@ export interface SimPlan {
   readonly profile: CellParameters['profile'];
   readonly hasBmc: boolean;
   readonly isMild: boolean;
+  /** Machines that may be admitted later. */
+  readonly spares: number;
   /** How many instances the cell begins with. */
   readonly instances: number;
   readonly rebuildAfterMs: number;
@@ -62,9 +64,6 @@ export interface PlanWishes {
   readonly profile: CellParameters['profile'] | null;
   readonly hours: number;
 }
-
-/** A lying BMC says `off` of a node that runs: whatever else silences a living node must then not happen (SAFETY.md 5.5). */
-const SILENCERS: readonly FaultKind[] = ['meshCut', 'pairCut', 'keeperKill', 'networkStorm', 'slowStore', 'bmcUnreachable'];
 
 /** The shortest round: what bounds their number. */
 const ROUND_MS_MIN = 45_000;
@@ -87,19 +86,25 @@ export function planSeed(seed: number, wishes: PlanWishes): SimPlan {
     atMs += Math.max(ROUND_MS_MIN, round.stormMs + round.quietMs);
   }
   return {
-    version: PLAN_VERSION, seed, nodes, profile, hasBmc, isMild,
+    version: PLAN_VERSION, seed, nodes, profile, hasBmc, isMild, spares: kinds.includes('nodeAdd') ? 2 : 0,
     instances: 1 + Math.floor(chance.next() * 3), rebuildAfterMs: 20_000 + Math.floor(chance.next() * 5) * 10_000, beginsCalm: chance.next() < 0.75, limitMs, rounds,
   };
 }
 
 /** The kinds that a seed has. */
 function swarm(chance: Chance, { hasBmc, lies }: { readonly hasBmc: boolean; readonly lies: boolean }): readonly FaultKind[] {
-  const share = 0.1 + 0.8 * chance.next();
+  const share = 0.05 + 0.6 * chance.next() ** 1.5;
+  // Two assumptions of the fences are broken alone or not at all: a watchdog bites, and a BMC that says `off` while nothing is heard is right.
+  const isWatchdogDead = chance.next() < 0.15;
   return FAULT_KINDS.filter((kind) => {
     const isOn = chance.next() < share;
+    const rule = ruleOf(kind);
     if (kind === 'bmcLies') return lies;
-    if (kind === 'bmcUnreachable' && !hasBmc) return false;
-    return isOn && !(lies && SILENCERS.includes(kind));
+    if (kind === 'watchdogDead') return isWatchdogDead;
+    if (rule.needsBmc === true && !hasBmc) return false;
+    if (rule.silences === true && lies) return false;
+    if (rule.needsWatchdog === true && isWatchdogDead) return false;
+    return isOn;
   });
 }
 

@@ -5,6 +5,8 @@
  */
 import { describeError } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
+import { TIMING_PROFILES } from '../../shared/model/timing.ts';
+import { seededChance } from '../../shared/random.ts';
 import type { CellParameters } from '../../shared/model/cell.ts';
 import { CellWitness, holders } from '../support/cell-witness.ts';
 import { VirtualCell } from '../support/virtual-cell.ts';
@@ -22,6 +24,8 @@ const LOOK_MS = 100;
 const CALM_LOOK_MS = 1_000;
 /** How long a node stays dead in the proof after each calm, ms: longer than any of its instances needs to move. */
 const PROOF_MS = 15_000;
+/** How far the clocks of two machines may be apart, ms. */
+const CLOCK_OFFSET_MS_MAX = 10_000_000;
 /** How many facts a failure shows. */
 const TAIL_FACTS = 60;
 
@@ -81,13 +85,22 @@ class Running {
     this.#plan = plan;
     this.trace = new Trace(plan, sink);
     this.cell = new VirtualCell({
-      nodes: plan.nodes, seed: plan.seed, hasBmc: plan.hasBmc, onLedger: this.#witness.onLedger, audit: this.#witness.audit,
+      nodes: plan.nodes, seed: plan.seed, hasBmc: plan.hasBmc, spares: plan.spares,
+      onLedger: (member, ledger) => {
+        this.#witness.onLedger(member, ledger);
+        ledger.subscribe((entry) => {
+          // The cell begins before its weather.
+          if (entry !== null) (this.#storm as Storm | undefined)?.applied(member);
+        });
+      },
+      onAgentExit: (node) => this.#storm.agentExited(node), audit: this.#witness.audit,
       parameters: { profile: plan.profile, rebuildAfterMs: plan.rebuildAfterMs, powerFenceShare: 1, forgetTerminatedAfterMs: 30_000 },
       onFact: this.trace.fact,
       onRoomEvent: (event, atMs) => this.trace.room(event, atMs),
     });
     this.#witness.watch(this.cell);
-    this.#storm = new Storm(this.cell, plan, {
+    if (!plan.isMild) this.#setClocks();
+    this.#storm = new Storm(this.cell, {
       phases: () => phasesOf(this.cell, this.#isFormed),
       onStrike: ({ atMs: sinceMs, ...event }, node, before) => {
         this.strikes += 1;
@@ -95,6 +108,17 @@ class Running {
         this.#say('strike', { ...event, sinceMs, node });
       },
     });
+  }
+
+  /** No two machines count from the same moment, and each watchdog is late in its own way (SAFETY.md 4.1, w_r). */
+  #setClocks(): void {
+    const chance = seededChance(this.#plan.seed ^ 0x0c10_c4ed);
+    const { watchdogLatencyMs } = TIMING_PROFILES[this.#plan.profile];
+    for (const node of [...this.cell.nodeIds, ...this.cell.spareIds]) {
+      const faults = this.cell.faults(node);
+      faults.clock.jump(Math.floor(chance.next() * CLOCK_OFFSET_MS_MAX));
+      faults.watchdogLatencyMs = Math.floor(chance.next() * watchdogLatencyMs);
+    }
   }
 
   async run(): Promise<readonly string[]> {
@@ -159,6 +183,7 @@ class Running {
     while (world.clock.nowMs() < untilMs && !this.#isOver()) {
       await world.advance(Math.min(LOOK_MS, untilMs - world.clock.nowMs()));
       this.#witness.look(this.#plan.isMild);
+      this.#storm.tend();
     }
   }
 

@@ -92,6 +92,7 @@ export function unrest(cell: VirtualCell): readonly string[] {
   const state = cell.state();
   for (const node of state.nodes.values()) {
     const now = cell.room.nodeReport(node.id);
+    if (node.phase === 'removed') continue;
     if (node.phase !== 'active' || node.bootId !== now.bootId) found.push(`${node.id} is ${node.phase}${node.bootId === now.bootId ? '' : ' in another boot'}`);
     else if (!now.isWatchdogArmed) found.push(`${node.id} has no armed watchdog`);
   }

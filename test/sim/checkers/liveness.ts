@@ -4,7 +4,7 @@
  * A core (a majority of the voters, and a replica in sync of each volume) is healed first, and the rest stays broken: only what the core
  * can do by itself is demanded. Then everything is healed, and nothing may be left over.
  */
-import { memberOfVoter } from '../../../shared/ids.ts';
+import { memberOfVoter, voterIdOf } from '../../../shared/ids.ts';
 import type { NodeId, VoterId } from '../../../shared/ids.ts';
 import type { InstanceRecord } from '../../../shared/model/instance.ts';
 import type { VolumeRecord } from '../../../shared/model/volume.ts';
@@ -22,6 +22,7 @@ export function coreUnrest(cell: VirtualCell, core: readonly NodeId[]): readonly
   if (leader === null) found.push('L1: there is no leader');
   for (const id of core) {
     const node = state.nodes.get(id);
+    if (node?.phase === 'removed') continue;
     if (node?.phase !== 'active' || node.bootId !== cell.room.nodeReport(id).bootId) found.push(`L9: ${id} is ${node?.phase ?? 'unknown'}, and well`);
   }
   const { instances: seen } = cell.room.report();
@@ -59,10 +60,11 @@ function isHere(instance: InstanceRecord, core: readonly NodeId[]): boolean {
 export function chooseCore(cell: VirtualCell, how: number): readonly NodeId[] {
   const state = cell.state();
   let core: readonly NodeId[] = cell.nodeIds;
-  const members: readonly string[] = cell.voters().map((voter) => memberOfVoter(voter as VoterId));
-  const isVoter = (node: NodeId): boolean => members.includes(node);
-  const voters = members.length;
-  const others = voters - cell.nodeIds.filter(isVoter).length;
+  const voterIds = cell.voters();
+  // A voter whose store was lost is none any more, though its node lives.
+  const isVoter = (node: NodeId): boolean => voterIds.includes(voterIdOf(node, cell.store(node).storeUuid));
+  const voters = voterIds.length;
+  const others = voterIds.filter((voter) => !isNode(cell, memberOfVoter(voter as VoterId))).length;
   const isEnough = (nodes: readonly NodeId[]): boolean => 2 * (nodes.filter(isVoter).length + others) > voters
     && [...state.volumes.values()].every(({ formatted, inSync, tainted }) => !formatted || inSync.some((node) => nodes.includes(node) && !tainted.includes(node)));
   const wanted = Math.floor(how * 3);
@@ -73,6 +75,10 @@ export function chooseCore(cell: VirtualCell, how: number): readonly NodeId[] {
     if (isEnough(rest)) core = rest;
   }
   return core;
+}
+
+function isNode(cell: VirtualCell, member: string): boolean {
+  return cell.nodeIds.some((node) => node === member);
 }
 
 /** What is left when all is healed: nothing may be. */

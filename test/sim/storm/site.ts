@@ -3,19 +3,24 @@
  */
 import type { NodeId } from '../../../shared/ids.ts';
 import type { VirtualCell } from '../../support/virtual-cell.ts';
-import type { SimEvent, SimPlan } from '../plan.ts';
+import type { Round, SimEvent } from '../plan.ts';
 
 export interface StormSite {
   readonly cell: VirtualCell;
-  readonly plan: SimPlan;
   /** The round's own network weather, as it is without a storm of its own. */
-  readonly network: SimPlan['rounds'][number]['network'];
+  readonly network: Round['network'];
   /** Mends when the event's time is over, or when the storm ends for these nodes; none named: for the whole cell. */
-  later(event: Pick<SimEvent, 'forMs'>, nodes: readonly NodeId[], undo: () => void): void;
+  later(forMs: number, nodes: readonly NodeId[], undo: () => void): void;
+  /** Does something after a while, unless the storm is over by then. */
+  during(afterMs: number, act: () => void): void;
   /** Whether nothing is broken now. */
   isQuiet(): boolean;
   /** No other fault begins for so long, ms. */
   keepQuiet(forMs: number): void;
+  /** Springs at the next entry that the leader applies. */
+  setTrap(spring: (leader: NodeId) => void): void;
+  /** Nodes that shall be cordoned; the storm sees to it that no other stays so. */
+  readonly cordoned: Set<NodeId>;
 }
 
 /** What an event does to the node it picked; whether it did anything. */
@@ -24,6 +29,11 @@ export type Strike = (site: StormSite, event: SimEvent, node: NodeId) => boolean
 /** One of these, chosen by a number in [0, 1); undefined when there is none. */
 export function pickFrom<Value>(values: readonly Value[], pick: number): Value | undefined {
   return values[Math.floor(pick * values.length)];
+}
+
+/** More numbers in [0, 1) out of one: the same each time. */
+export function spread(how: number, at: number): number {
+  return (how * 977 + at * 0.618_034) % 1;
 }
 
 /** Starts what a supervisor would start again: the processes of a node that is up. */

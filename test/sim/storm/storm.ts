@@ -3,24 +3,36 @@
  *
  * When the storm ends, a core of the cell is mended first and the others stay as broken as they are; then everything.
  */
-import type { NodeId } from '../../../shared/ids.ts';
+import type { MemberId, NodeId } from '../../../shared/ids.ts';
 import { FINE } from '../../support/virtual-mesh.ts';
 import type { VirtualCell } from '../../support/virtual-cell.ts';
 import type { Phase } from '../coverage.ts';
 import { isWork } from '../kinds.ts';
 import type { EventKind } from '../kinds.ts';
-import type { Round, SimEvent, SimPlan } from '../plan.ts';
-import { meshCut, networkStorm, pairCut, storageCut } from './network.ts';
-import { bmcLies, bmcUnreachable, diskFail, diskSlow, powerCycle, reset, siteOutage } from './power.ts';
-import { agentKill, keeperKill, slowStore } from './processes.ts';
+import type { Round, SimEvent } from '../plan.ts';
+import { clockRate, wallStep } from './clocks.ts';
+import { diskFail, diskSlow, slowStore, storeDamaged, storeFull, storeLost } from './disks.ts';
+import { cordon, nodeAdd, nodeRemove, uncordon } from './members.ts';
+import { clog, gossipHole, linkFlap, meshCut, networkStorm, oneWay, pairCut, ring, split, storageCut, storagePairCut, stray } from './network.ts';
+import { bmcLies, bmcReboots, bmcUnreachable, bootStorm, flapping, powerCycle, rackOutage, reset, siteOutage, watchdogDead, watchdogEarly } from './power.ts';
+import { agentKill, agentLoop, agentPause, coordinatorKill, domainWedge, keeperKill, keeperPause, leaderCrash, programCrash, slowLoops } from './processes.ts';
+import { helperKill, programFail, programFailAfter, programHang, programLie } from './programs.ts';
 import { pickFrom, startProcesses } from './site.ts';
 import type { StormSite, Strike } from './site.ts';
 import { guestEnd, userReboot, userRun, userStart, userStop, userTerminate } from './users.ts';
 
 const STRIKES: Readonly<Record<EventKind, Strike>> = {
-  powerCycle, reset, siteOutage, agentKill, keeperKill, pairCut, meshCut, storageCut, networkStorm, slowStore, diskFail, diskSlow, bmcUnreachable, bmcLies,
+  powerCycle, reset, rackOutage, siteOutage, bootStorm, flapping, watchdogDead, watchdogEarly, bmcUnreachable, bmcLies, bmcReboots,
+  domainWedge, agentKill, agentPause, agentLoop, slowLoops, keeperKill, keeperPause, leaderCrash, programCrash, coordinatorKill,
+  pairCut, oneWay, split, ring, networkStorm, clog, meshCut, storageCut, storagePairCut, linkFlap, gossipHole, stray,
+  clockRate, wallStep, diskFail, diskSlow, slowStore, storeFull, storeDamaged, storeLost, nodeAdd, nodeRemove, cordon,
+  programHang, programFail, programFailAfter, programLie, helperKill,
   userRun, userStop, userStart, userReboot, userTerminate, guestEnd,
 };
+/** How soon a supervisor starts an agent that ended by itself, ms. */
+const RESTART_MS = 1_000;
+/** How often what an operator wants is compared with what is, ms. */
+const TEND_EVERY_MS = 2_000;
 
 interface Broken {
   readonly nodes: readonly NodeId[];
@@ -36,17 +48,18 @@ export interface StormListener {
 /** The storms of one seed's cell. */
 export class Storm {
   readonly #cell: VirtualCell;
-  readonly #plan: SimPlan;
   readonly #listener: StormListener;
   readonly #broken = new Set<Broken>();
   #round: Round | null = null;
   /** While the core is being watched, what is broken elsewhere stays so. */
   #isHeld = false;
   #quietUntilMs = 0;
+  #tendedAtMs = 0;
+  #trap: ((leader: NodeId) => void) | null = null;
+  readonly #cordoned = new Set<NodeId>();
 
-  constructor(cell: VirtualCell, plan: SimPlan, listener: StormListener) {
+  constructor(cell: VirtualCell, listener: StormListener) {
     this.#cell = cell;
-    this.#plan = plan;
     this.#listener = listener;
   }
 
@@ -56,14 +69,38 @@ export class Storm {
     for (const event of round.events) this.#cell.world.timers.after(event.atMs, () => this.#strike(round, event));
   }
 
+  /** What operators and supervisors do all the time. Call it often. */
+  tend(): void {
+    this.#cell.followMembership();
+    const nowMs = this.#cell.world.clock.nowMs();
+    if (nowMs - this.#tendedAtMs < TEND_EVERY_MS) return;
+    this.#tendedAtMs = nowMs;
+    uncordon(this.#cell, this.#cordoned);
+  }
+
+  /** A member applied an entry. */
+  applied(member: MemberId): void {
+    const trap = this.#trap;
+    if (trap === null || member !== this.#cell.leader() || !this.#cell.nodeIds.includes(member as NodeId)) return;
+    this.#trap = null;
+    trap(member as NodeId);
+  }
+
+  /** An agent ended because its store failed. */
+  agentExited(node: NodeId): void {
+    this.#cell.world.timers.after(RESTART_MS, () => startProcesses(this.#cell, node));
+  }
+
   /** Nothing new breaks, and these nodes are mended, with all that is between them. */
   endFor(core: readonly NodeId[]): void {
     this.#round = null;
+    this.#trap = null;
     this.#isHeld = true;
     this.#cell.network.weather = FINE;
     const mended = [...this.#broken].filter(({ nodes }) => nodes.every((node) => core.includes(node)));
     for (const broken of mended) this.#mend(broken);
     for (const node of core) this.restart(node);
+    this.#cell.startCoordinator();
   }
 
   /** Everything is mended. */
@@ -96,8 +133,14 @@ export class Storm {
     if (!isWork(event.kind) && nowMs < this.#quietUntilMs) return;
     const node = pickFrom(this.#cell.nodeIds, event.pick) as NodeId;
     const site: StormSite = {
-      cell: this.#cell, plan: this.#plan, network: round.network,
-      later: (timed, nodes, undo) => this.#later(timed.forMs, nodes, undo),
+      cell: this.#cell, network: round.network, cordoned: this.#cordoned,
+      later: (forMs, nodes, undo) => this.#later(forMs, nodes, undo),
+      during: (afterMs, act) => void this.#cell.world.timers.after(afterMs, () => {
+        if (this.#round === round) act();
+      }),
+      setTrap: (spring) => {
+        this.#trap = spring;
+      },
       isQuiet: () => this.#broken.size === 0,
       keepQuiet: (forMs) => {
         this.#quietUntilMs = nowMs + forMs;

@@ -1,0 +1,46 @@
+/** Who comes, who goes, and who is taken out of service? */
+import type { NodeId } from '../../../shared/ids.ts';
+import type { VirtualCell } from '../../support/virtual-cell.ts';
+import type { Strike } from './site.ts';
+
+/** A cell is not made smaller than this: two replicas and a third that votes. */
+const NODES_MIN = 3;
+/** How often an operator tries again what the ledger refused, ms. */
+const AGAIN_MS = 4_000;
+
+export const nodeAdd: Strike = ({ cell }) => cell.addNode();
+
+/** A node is to take no more work, and then to take some again. */
+export const cordon: Strike = ({ cell, cordoned, later }, event, node) => {
+  cordoned.add(node);
+  ask(cell, { kind: 'cordonNode', node, cordoned: true });
+  later(event.forMs, [node], () => void cordoned.delete(node));
+  return true;
+};
+
+/** A node goes for good: switched off, fenced, and then removed by its operator, who tries until it works or is out of time. */
+export const nodeRemove: Strike = ({ cell, cordoned, during, later }, event, node) => {
+  if (cell.nodeIds.length <= NODES_MIN) return false;
+  cordoned.add(node);
+  ask(cell, { kind: 'cordonNode', node, cordoned: true });
+  cell.room.powerOff(node);
+  for (let atMs = AGAIN_MS; atMs < event.forMs; atMs += AGAIN_MS) {
+    during(atMs, () => {
+      if (cell.nodeIds.length > NODES_MIN && cell.nodeIds.includes(node)) ask(cell, { kind: 'removeNode', node });
+    });
+  }
+  later(event.forMs, [node], () => {
+    cordoned.delete(node);
+    if (cell.nodeIds.includes(node)) cell.room.powerOn(node);
+  });
+  return true;
+};
+
+/** Whoever is cordoned and shall not be is asked for again: the storm may have swallowed the first request. */
+export function uncordon(cell: VirtualCell, cordoned: ReadonlySet<NodeId>): void {
+  for (const node of cell.nodeIds) if (cell.state().nodes.get(node)?.cordoned === true && !cordoned.has(node)) ask(cell, { kind: 'cordonNode', node, cordoned: false });
+}
+
+function ask(cell: VirtualCell, command: Parameters<VirtualCell['ask']>[0]): void {
+  void cell.ask(command).catch(() => undefined);
+}
