@@ -64,7 +64,8 @@ export function chooseCore(cell: VirtualCell, how: number): readonly NodeId[] {
   // A voter whose store was lost is none any more, though its node lives.
   const isVoter = (node: NodeId): boolean => voterIds.includes(voterIdOf(node, cell.store(node).storeUuid));
   const voters = voterIds.length;
-  const others = voterIds.filter((voter) => !isNode(cell, memberOfVoter(voter as VoterId))).length;
+  // A witness is healed with the rest; a node that was removed, and whose vote was not yet taken over, is gone for good.
+  const others = voterIds.filter((voter) => cell.state().coordinators.has(memberOfVoter(voter as VoterId))).length;
   const isEnough = (nodes: readonly NodeId[]): boolean => 2 * (nodes.filter(isVoter).length + others) > voters
     && [...state.volumes.values()].every(({ formatted, inSync, tainted }) => !formatted || inSync.some((node) => nodes.includes(node) && !tainted.includes(node)));
   const wanted = Math.floor(how * 3);
@@ -75,10 +76,6 @@ export function chooseCore(cell: VirtualCell, how: number): readonly NodeId[] {
     if (isEnough(rest)) core = rest;
   }
   return core;
-}
-
-function isNode(cell: VirtualCell, member: string): boolean {
-  return cell.nodeIds.some((node) => node === member);
 }
 
 /** What is left when all is healed: nothing may be. */

@@ -39,11 +39,11 @@ export const pairCut: Strike = ({ cell, later }, event, node) => {
 export const oneWay: Strike = ({ cell, later }, event, node) => {
   const others = event.how < 0.5 ? [otherThan(cell, node, event.how * 2)] : cell.nodeIds.filter((each) => each !== node);
   const isDeaf = spread(event.how, 1) < 0.5;
-  const set = (isMute: boolean): void => {
-    for (const other of others) cell.network.faults.mute(isDeaf ? other : node, isDeaf ? node : other, isMute);
-  };
-  set(true);
-  later(event.forMs, [node, ...others], () => set(false));
+  for (const other of others) {
+    const [from, to] = isDeaf ? [other, node] : [node, other];
+    cell.network.faults.mute(from, to, true);
+    later(event.forMs, [node, other], () => cell.network.faults.mute(from, to, false));
+  }
   return true;
 };
 
@@ -78,10 +78,10 @@ export const networkStorm: Strike = ({ cell, later, network }, event) => {
 export const clog: Strike = ({ cell, later }, event, node) => {
   const others = cell.nodeIds.filter((each, at) => each !== node && spread(event.how, at) < 0.5);
   const untilMs = cell.world.clock.nowMs() + event.forMs;
-  for (const other of others) cell.network.faults.clog(node, other, untilMs);
-  later(event.forMs, [node, ...others], () => {
-    for (const other of others) cell.network.faults.unclog(node, other);
-  });
+  for (const other of others) {
+    cell.network.faults.clog(node, other, untilMs);
+    later(event.forMs, [node, other], () => cell.network.faults.unclog(node, other));
+  }
   return others.length > 0;
 };
 
