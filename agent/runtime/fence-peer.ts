@@ -13,6 +13,7 @@ import type { CellState } from '../../shared/model/cell.ts';
 import type { VolumeRecord } from '../../shared/model/volume.ts';
 import type { Files, HelperCall, Machine, World } from '../../shared/world.ts';
 import type { ObservedResource, Self } from '../machines/observed.ts';
+import { Alarms } from './alarms.ts';
 
 /** Exit codes of the helper (drbd-8.4 `conn_try_outdate_peer`; DRBD.md B4). 3 and 5 are never given: they promote stale replicas. */
 export const PEER_OUTDATED = 4;
@@ -46,9 +47,11 @@ export const TAINTED_DIRECTORY = 'tainted';
 export class FencePeer {
   readonly #options: FencePeerOptions;
   readonly #newest = new Map<VolumeId, object>();
+  readonly #alarms: Alarms;
 
   constructor(options: FencePeerOptions) {
     this.#options = options;
+    this.#alarms = new Alarms(options.world);
   }
 
   async answer(call: HelperCall): Promise<number> {
@@ -64,8 +67,8 @@ export class FencePeer {
       case 'local-io-error':
         return await this.#localError(call.resource);
       default:
-        // Split brain and the like are told to people; the kernel wants nothing from us.
-        if (call.event.includes('split-brain') || call.event === 'pri-on-incon-degr') world.log.write({ event: 'alarm', subject: call.resource, reason: `DRBD reports ${call.event}` });
+        // Split brain and the like are told to people; the kernel wants nothing from us. It reports them with each connection anew, some times a second.
+        if (call.event.includes('split-brain') || call.event === 'pri-on-incon-degr') this.#alarms.raise(call.resource, `DRBD reports ${call.event}`);
         return 0;
     }
   }

@@ -51,7 +51,7 @@ function setUp(start: { readonly state: CellState; readonly resource?: ObservedR
   void part.answer({ event: start.event ?? 'fence-peer', resource: VOLUME }).then((code) => {
     answer.code = code;
   });
-  return { world, seen, answer };
+  return { world, seen, answer, part };
 }
 
 const fencePeer = suite('the answer to fence-peer');
@@ -124,6 +124,20 @@ fencePeer('to a failed disk is a reset, also when the mark cannot be written', a
     await world.advance(2_000);
     assert.is(seen.resets, 1);
   }
+});
+
+fencePeer('to a split brain is nothing, and people are told of it now and then, however often the two meet', async () => {
+  const { world, part } = setUp({ state: heldBy(NODE), resource: FROZEN, event: 'split-brain' });
+  const meet = async (): Promise<void> => {
+    assert.is(await part.answer({ event: 'split-brain', resource: VOLUME }), 0);
+    await world.advance(400);
+  };
+  for (let time = 0; time < 70; time += 1) await meet();
+  const alarms = (): number => world.facts.filter(({ event, reason }) => event === 'alarm' && reason === 'DRBD reports split-brain').length;
+  assert.is(alarms(), 1);
+  await world.advance(5_000);
+  await meet();
+  assert.is(alarms(), 2);
 });
 
 fencePeer.run();
