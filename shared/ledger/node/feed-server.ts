@@ -81,10 +81,7 @@ export class FeedServer {
     this.#source = source;
     mesh.serve('feed.open', async (from, body) => this.#open(from, body));
     mesh.serve('feed.snapshot', async (_from, body) => this.#piece(body));
-    mesh.serve('ledger.events', async (_from, body) => {
-      const place = { index: indexOf(body, 'index'), ordinal: indexOf(body, 'ordinal') };
-      return { events: this.#source.replica.eventsAfter(place, EVENTS_PER_ANSWER) };
-    });
+    serveEvents(mesh, source.replica);
     mesh.serve('ledger.status', async () => this.#source.status());
     this.#scheduleQuiet();
   }
@@ -181,6 +178,14 @@ export class FeedServer {
       this.#scheduleQuiet();
     });
   }
+}
+
+/** Answers whoever asks how the state came to be what it is, as far as this member remembers. */
+export function serveEvents(mesh: Mesh, replica: Replica): void {
+  mesh.serve('ledger.events', async (_from, body) => {
+    const place = { index: indexOf(body, 'index'), ordinal: indexOf(body, 'ordinal') };
+    return { events: replica.eventsAfter(place, EVENTS_PER_ANSWER) };
+  });
 }
 
 function isSame(one: FeedStatus, other: FeedStatus): boolean {
