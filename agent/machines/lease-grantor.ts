@@ -7,7 +7,9 @@
  *
  * What must hold (SAFETY.md 4.2): a renewal is granted only after a quorum round of the leader's own term that *began
  * after the renewal arrived* was answered. So nobody else led when it arrived, and a leader that was replaced without
- * knowing it grants nothing. One round is in flight at a time; what arrives meanwhile waits for the next one.
+ * knowing it grants nothing. One round is in flight at a time; what arrives meanwhile waits for the next one. But a round may be lost,
+ * and the next heartbeat is far: a renewal that arrives when a round is older than the spacing begins another one beside it, for itself
+ * and for all that wait. The overdue one still grants what it was begun for, should it be answered after all.
  *
  * A round costs a message to every voter and back, so none begins before those renewals are there that come together with
  * the first (lease-holder.ts): waiting before the round is always safe, since the round still begins after each arrived.
@@ -48,6 +50,15 @@ export interface Waiting {
   readonly arrivedAtMs: number;
 }
 
+/** A round: its number, and the renewals that arrived before it began. */
+interface Round {
+  readonly number: number;
+  readonly renewals: readonly Waiting[];
+}
+
+/** How many overdue rounds are remembered: what fits into P, at the spacing of `standard`. */
+const OVERDUE_MAX = 12;
+
 export interface GrantorState {
   /** The term that this member leads in, null when it does not lead. */
   readonly term: number | null;
@@ -55,8 +66,10 @@ export interface GrantorState {
   readonly waiting: Table<NodeId, Waiting>;
   /** When the first of those that wait arrived; without meaning while none does. */
   readonly waitingSinceMs: number;
-  /** The round under way: its number and the renewals that arrived before it began. */
-  readonly round: { readonly number: number; readonly renewals: readonly Waiting[] } | null;
+  /** The latest round, while it is under way. */
+  readonly round: Round | null;
+  /** Earlier ones that are overdue, oldest first; at most {@link OVERDUE_MAX}. */
+  readonly overdue: readonly Round[];
   readonly rounds: number;
   readonly roundBeganAtMs: number;
 }
@@ -80,7 +93,7 @@ export type GrantorEffect =
   | { readonly kind: 'reportTwoBoots'; readonly node: NodeId; readonly bootIds: readonly BootId[] };
 
 export function startGrantor(): GrantorState {
-  return { term: null, heard: Table.empty(), waiting: Table.empty(), waitingSinceMs: -Infinity, round: null, rounds: 0, roundBeganAtMs: -Infinity };
+  return { term: null, heard: Table.empty(), waiting: Table.empty(), waitingSinceMs: -Infinity, round: null, overdue: [], rounds: 0, roundBeganAtMs: -Infinity };
 }
 
 /** What the rules say of a renewal now. `isDisputed`: two boots use the node's name. */
@@ -143,8 +156,20 @@ function onArrived(before: GrantorState, renewal: Renewal, address: string, atMs
   if (state.term === null) return { state, effects };
   if (disputedBoots !== null) effects.push({ kind: 'reportTwoBoots', node: renewal.node, bootIds: disputedBoots });
   const judged = enqueue(state, { renewal, address, arrivedAtMs: atMs }, rules);
-  const begun = beginRound(judged.state, atMs, rules);
+  const begun = beginRound(besideOverdue(judged.state, atMs, rules), atMs, rules);
   return { state: begun.state, effects: [...effects, ...judged.effects, ...begun.effects] };
+}
+
+/** Does not wait for a round that is overdue. What it was begun for waits for the next one, too: that one begins even later. */
+function besideOverdue(state: GrantorState, atMs: number, rules: GrantRules): GrantorState {
+  const { round } = state;
+  if (round === null || atMs < state.roundBeganAtMs + rules.roundSpacingMs) return state;
+  let { waiting, waitingSinceMs } = state;
+  for (const one of round.renewals) {
+    waitingSinceMs = waiting.size === 0 ? one.arrivedAtMs : Math.min(waitingSinceMs, one.arrivedAtMs);
+    if (!waiting.has(one.renewal.node)) waiting = waiting.set(one.renewal.node, one);
+  }
+  return { ...state, round: null, overdue: [...state.overdue, round].slice(-OVERDUE_MAX), waiting, waitingSinceMs };
 }
 
 /** Judges a renewal on the leader: it waits for a round, or is answered at once. */
@@ -169,8 +194,9 @@ function beginRound(state: GrantorState, atMs: number, rules: GrantRules): Step<
 }
 
 function onRoundEnded(before: GrantorState, number: number, confirmed: boolean, atMs: number, rules: GrantRules): Step<GrantorState, GrantorEffect> {
-  const { round, term } = before;
-  if (round === null || round.number !== number || term === null) return { state: before, effects: [] };
+  const { term } = before;
+  const round = [...before.overdue, before.round].find((each) => each?.number === number) ?? null;
+  if (round === null || term === null) return { state: before, effects: [] };
   const effects: GrantorEffect[] = [];
   for (const { renewal, address, arrivedAtMs } of confirmed ? round.renewals : []) {
     // Again, because the node's fate may have been decided while the round was under way (S10).
@@ -178,13 +204,13 @@ function onRoundEnded(before: GrantorState, number: number, confirmed: boolean, 
     if (verdict.kind === 'grant') effects.push(answer(renewal, address, 'granted', rules));
     if (verdict.kind === 'refuse') effects.push(answer(renewal, address, verdict.reason, rules));
   }
-  const next = beginRound({ ...before, round: null }, atMs, rules);
+  const next = beginRound({ ...before, round: round === before.round ? null : before.round, overdue: before.overdue.filter((each) => each.number > number) }, atMs, rules);
   return { state: next.state, effects: [...effects, ...next.effects] };
 }
 
 /** A new leader asks at once for those that it heard lately: they wait for an answer since the old one fell silent. */
 function onLeads(before: GrantorState, term: number | null, atMs: number, rules: GrantRules): Step<GrantorState, GrantorEffect> {
-  let state: GrantorState = { ...before, term, round: null, waiting: Table.empty() };
+  let state: GrantorState = { ...before, term, round: null, overdue: [], waiting: Table.empty() };
   if (term === null) return { state, effects: [] };
   const effects: GrantorEffect[] = [];
   for (const { last } of before.heard.values()) {

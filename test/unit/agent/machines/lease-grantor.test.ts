@@ -75,11 +75,33 @@ grantor('lets a renewal that arrives during a round wait for the next one', () =
   const it = new Granting();
   it.lead(0);
   it.arrive(1_000);
-  assert.equal(rounds(it.arrive(1_500)), [], 'one round at a time');
-  const effects = it.end(1_600, 1);
+  assert.equal(rounds(it.arrive(1_200)), [], 'one round at a time');
+  const effects = it.end(1_300, 1);
   assert.equal(answers(effects), [['granted', renewal(1_000).nonce]]);
   assert.equal(rounds(effects), [2]);
-  assert.equal(answers(it.end(1_700, 2)), [['granted', renewal(1_500).nonce]]);
+  assert.equal(answers(it.end(1_400, 2)), [['granted', renewal(1_200).nonce]]);
+});
+
+grantor('begins another round when one is overdue, for all that wait', () => {
+  const it = new Granting();
+  const other = parseNodeId('node-2');
+  it.rules = { ...it.rules, cell: { ...it.rules.cell, nodes: it.rules.cell.nodes.set(other, { ...record, id: other }) } };
+  it.lead(0);
+  assert.equal(rounds(it.arrive(1_000)), [1]);
+  assert.equal(rounds(it.arrive(1_250, { node: other })), [2], 'the messages of the first one were lost');
+  assert.equal(answers(it.end(1_260, 2)).toSorted(), [['granted', renewal(1_000).nonce], ['granted', renewal(1_250).nonce]].toSorted());
+  assert.is(grantorWakesAtMs(it.state, it.rules), null, 'nobody waits any more');
+});
+
+grantor('takes a late answer to an overdue round for what it was begun for, and for nothing that came later', () => {
+  const it = new Granting();
+  it.lead(0);
+  it.arrive(1_000);
+  assert.equal(rounds(it.arrive(1_250)), [2]);
+  assert.equal(rounds(it.arrive(1_500)), [3], 'a slow network: no answer within the spacing of rounds, ever');
+  assert.equal(answers(it.end(1_510, 1)), [['granted', renewal(1_000).nonce]]);
+  assert.equal(answers(it.end(1_760, 2)), [['granted', renewal(1_250).nonce]]);
+  assert.equal(answers(it.end(1_770, 1)), [], 'once');
 });
 
 grantor('grants nothing by a round that failed, was another, or of another term', () => {
