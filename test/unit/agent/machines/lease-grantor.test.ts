@@ -89,7 +89,7 @@ grantor('begins another round when one is overdue, for all that wait', () => {
   it.lead(0);
   assert.equal(rounds(it.arrive(1_000)), [1]);
   assert.equal(rounds(it.arrive(1_250, { node: other })), [2], 'the messages of the first one were lost');
-  assert.equal(answers(it.end(1_260, 2)).toSorted(), [['granted', renewal(1_000).nonce], ['granted', renewal(1_250).nonce]].toSorted());
+  assert.equal(answers(it.end(1_260, 2)), [['granted', renewal(1_250).nonce], ['granted', renewal(1_000).nonce]]);
   assert.is(grantorWakesAtMs(it.state, it.rules), null, 'nobody waits any more');
 });
 
