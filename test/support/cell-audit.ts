@@ -7,7 +7,10 @@ import type { MemberId, NodeId } from '../../shared/ids.ts';
 
 export interface CellAudit {
   /** An agent runs a program. */
-  readonly onProgram: (node: NodeId, bootId: string, argv: readonly string[]) => void;
+  readonly onProgram: (node: NodeId, bootId: string, argv: readonly string[], stdin: string) => void;
+  /** An agent's socket sends a datagram, or is handed one, without its seal: leases of a leader, heartbeats. */
+  readonly onAgentSent: (node: NodeId, bytes: Uint8Array) => void;
+  readonly onAgentHeard: (node: NodeId, bytes: Uint8Array) => void;
   /** A keeper pets its node's watchdog, or arms it. */
   readonly onPet: (node: NodeId, bootId: string) => void;
   /** A keeper sends a renewal, or is handed what a leader answered: the datagram without its seal. */

@@ -11,8 +11,10 @@ import { watchFences } from '../sim/checkers/fences.ts';
 import type { LeaseChecker } from '../sim/checkers/fences.ts';
 import { watchInSync } from '../sim/checkers/in-sync-truth.ts';
 import { watchCapacity, watchClientTokens, watchHashes, watchLeaders } from '../sim/checkers/ledger-checkers.ts';
-import { watchDestruction, watchForce } from '../sim/checkers/orders.ts';
+import { watchDestruction, watchForce, watchPower } from '../sim/checkers/orders.ts';
 import { watchInnocents, watchObserver, watchPrimaries, watchRetired } from '../sim/checkers/room-checkers.ts';
+import { watchRounds } from '../sim/checkers/rounds.ts';
+import type { RoundChecker } from '../sim/checkers/rounds.ts';
 import { watchGate, watchGrowth, watchHolders } from '../sim/checkers/tokens.ts';
 import type { CellAudit } from './cell-audit.ts';
 import type { VirtualCell } from './virtual-cell.ts';
@@ -29,6 +31,7 @@ export class CellWitness {
   #lastIndex = 0;
   #checkers: readonly Checker[] = [];
   #leases: LeaseChecker | null = null;
+  #rounds: RoundChecker | null = null;
   #compareHashes: ReturnType<typeof watchHashes> | null = null;
   #lookAtInnocents: (isMild: boolean) => void = () => undefined;
   /** Ledgers that started before there was a cell to watch: those of its construction. */
@@ -43,9 +46,11 @@ export class CellWitness {
   };
 
   readonly audit: CellAudit = {
-    onProgram: (node, bootId, argv) => {
-      for (const checker of this.#checkers) checker.ran?.(node, bootId, argv);
+    onProgram: (node, bootId, argv, stdin) => {
+      for (const checker of this.#checkers) checker.ran?.(node, bootId, argv, stdin);
     },
+    onAgentSent: (node, bytes) => this.#rounds?.sent(node, bytes),
+    onAgentHeard: (node, bytes) => this.#rounds?.heard(node, bytes),
     onPet: (node, bootId) => this.#leases?.petted(node, bootId),
     onLeaseSent: (node, bootId, bytes) => this.#leases?.sent(node, bootId, bytes),
     onLeaseHeard: (node, bootId, bytes) => this.#leases?.heard(node, bootId, bytes),
@@ -56,11 +61,12 @@ export class CellWitness {
     this.#cell = cell;
     const scene: Scene = { cell, newest: () => this.#newest, violate: (what) => this.#violate(what) };
     this.#leases = watchFences(scene);
+    this.#rounds = watchRounds(scene);
     this.#compareHashes = watchHashes(scene);
     this.#lookAtInnocents = watchInnocents(scene);
     this.#checkers = [
       watchObserver(scene), watchInSync(scene), watchPrimaries(scene), watchGrowth(scene), watchGate(scene), watchHolders(scene), this.#leases,
-      watchLeaders(scene), watchClientTokens(scene), watchDestruction(scene), watchRetired(scene), watchCapacity(scene), watchForce(scene),
+      watchLeaders(scene), watchClientTokens(scene), watchDestruction(scene), watchRetired(scene), watchCapacity(scene), watchForce(scene), watchPower(scene), this.#rounds,
     ];
     for (const { member, ledger } of this.#early) for (const checker of this.#checkers) checker.started?.(member, ledger);
   }

@@ -429,7 +429,7 @@ export class VirtualCell {
         disarm: () => Promise.resolve(this.room.disarmWatchdog(node, running.bootId)),
       },
       datagrams: this.#datagrams(`keeper-${node}`, node, world),
-      sealerFor: () => this.#keeperSealer(node, running.bootId),
+      sealerFor: () => this.#audited(node, (audit, bytes) => audit.onLeaseSent(node, running.bootId, bytes), (audit, bytes) => audit.onLeaseHeard(node, running.bootId, bytes)),
       tellAgents: (message: KeeperToAgent) => running.agentHears?.(message),
       saveCell: (cell) => {
         disk.keeperCell = cell;
@@ -461,7 +461,7 @@ export class VirtualCell {
     };
     const mesh = this.network.join(node, () => !process.isDead);
     if (this.#meshCut.has(node)) this.network.cut(node);
-    const socket = new SealedSocket(this.#datagrams(this.#leaseAddress(node), node, process), this.#sealer(node));
+    const socket = new SealedSocket(this.#datagrams(this.#leaseAddress(node), node, process), this.#agentSealer(node));
     const profile = this.#profile;
     const heartbeats = createHeartbeatPath({ self: node, socket, clock: process.clock, state: () => ledger.state(), profile });
     const ledger: LedgerNode = new LedgerNode({
@@ -511,7 +511,7 @@ export class VirtualCell {
   #runner(node: NodeId, bootId: string, process: ProcessWorld): Runner {
     return {
       run: (argv, options) => process.ask(async () => {
-        this.#options.audit?.onProgram(node, bootId, argv);
+        this.#options.audit?.onProgram(node, bootId, argv, options.stdin ?? '');
         return await this.#withDeadline(argv, options.timeoutMs, this.faults(node).run(argv, async () => await this.room.run(node, bootId, argv, options.stdin ?? '')));
       }),
       stream: (argv, reader) => this.#withoutStreams.has(node) ? this.#brokenStream(process, reader) : this.room.stream(node, bootId, argv, {
@@ -586,18 +586,22 @@ export class VirtualCell {
     };
   }
 
-  #keeperSealer(node: NodeId, bootId: string): Sealer {
+  #agentSealer(node: NodeId): Sealer {
+    return this.#audited(node, (audit, bytes) => audit.onAgentSent(node, bytes), (audit, bytes) => audit.onAgentHeard(node, bytes));
+  }
+
+  #audited(node: NodeId, sent: (audit: CellAudit, bytes: Uint8Array) => void, heard: (audit: CellAudit, bytes: Uint8Array) => void): Sealer {
     const { audit } = this.#options;
     const plain = this.#sealer(node);
     if (audit === undefined) return plain;
     return {
       seal: (to, bytes) => {
-        audit.onLeaseSent(node, bootId, bytes);
+        sent(audit, bytes);
         return plain.seal(to, bytes);
       },
       open: (sealed) => {
         const opened = plain.open(sealed);
-        if (opened !== null) audit.onLeaseHeard(node, bootId, opened.bytes);
+        if (opened !== null) heard(audit, opened.bytes);
         return opened;
       },
     };

@@ -19,7 +19,7 @@ export const LEASE_BUGS: readonly Bug[] = [
     why: 'a leader that was replaced without knowing it keeps nodes alive', source: 'SAFETY.md 0.6, 4.2',
   },
   {
-    name: 'grant-by-older-round', arena: 'leases', breaks: ['S8'], seeds: 400,
+    name: 'grant-by-older-round', arena: 'cell', breaks: ['S9', 'S8'], seeds: 30,
     edits: [
       { file: GRANTOR, find: 'for (const { renewal, address, arrivedAtMs } of confirmed ? round.renewals : []) {', replace: 'for (const { renewal, address, arrivedAtMs } of confirmed ? [...round.renewals, ...before.waiting.values()] : []) {' },
     ],
@@ -41,7 +41,7 @@ export const LEASE_BUGS: readonly Bug[] = [
     why: 'a new leader counts F from what it heard as a follower; the old one may have granted later renewals', source: 'SAFETY.md 4.2 (new leader)',
   },
   {
-    name: 'proof-outlives-term', arena: 'leases', breaks: ['S8'], seeds: 1_000,
+    name: 'proof-outlives-term', arena: 'cell', breaks: ['S9', 'S8'], seeds: 400,
     edits: [
       { file: WATCHES, find: "if (this.#isStopped || role !== 'leader' || term !== this.#term) return", replace: "if (role === null || term === -1) return" },
       { file: APPLY, find: 'if (command.term !== entry.term) return rejected(', replace: 'if (command.term > entry.term) return rejected(' },
@@ -94,23 +94,13 @@ export const LEASE_BUGS: readonly Bug[] = [
     why: 'a BMC that says `off` once is believed', source: 'SAFETY.md 5.5 (BMC lies)',
   },
   {
-    name: 'power-without-intent', arena: 'leases', breaks: ['S8', 'S10'], seeds: 400,
+    name: 'power-without-intent', arena: 'cell', breaks: ['S10', 'S8'], seeds: 60,
     edits: [
       { file: FENCE, find: "return { state: { ...state, power: { phase: 'intending', retryAtMs: null } }, effects: [{ kind: 'proposeIntent', byPower: true, reason: event.reason }] };", replace: 'return orderPowerOff(state, event, 0);' },
       { file: APPLY, find: 'if (node.fenceIntentIndex === null) return rejected(', replace: 'if (node.fenceIntentIndex === -1) return rejected(' },
     ],
     why: 'a node is switched off before the ledger says so, so a BMC that lies is believed while leases go on', source: 'SAFETY.md 5.1 (FenceIntent needed before power-off)',
     masked: 'the ledger refuses a proof by power without an intent',
-  },
-  {
-    name: 'judged-once', arena: 'leases', breaks: ['S10', 'S8'], seeds: 400,
-    edits: [{ file: GRANTOR, find: "    // Again, because the node's fate may have been decided while the round was under way (S10).\n    const verdict = judgeRenewal(renewal, isDisputed(before, renewal.node, arrivedAtMs), rules);", replace: "    const verdict: Verdict = arrivedAtMs === null ? judgeRenewal(renewal, isDisputed(before, renewal.node, arrivedAtMs), rules) : { kind: 'grant' };" }],
-    why: 'a renewal is granted although its node\'s end was decided while the round was under way', source: 'SAFETY.md 5.1, S10',
-  },
-  {
-    name: 'grants-before-applied', arena: 'leases', breaks: ['S10', 'S8'], seeds: 1_000,
-    edits: [{ file: FENCER, find: 'const isApplied = appliedFloor !== null && status.appliedIndex >= appliedFloor;', replace: 'const isApplied = appliedFloor !== null;' }],
-    why: 'a new leader grants by a state older than what was committed when it took office', source: 'S10',
   },
   {
     name: 'replayed-renewal-counts', arena: 'cell', breaks: ['S8', 'S9', 'L2', 'L9'], seeds: 400,

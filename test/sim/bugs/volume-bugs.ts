@@ -30,7 +30,7 @@ export const VOLUME_BUGS: readonly Bug[] = [
     why: 'a shrink of a set that is {a} already does not outdate an expansion under way', source: 'SAFETY.md 2.3 (Shrink does not bump `ver`)',
   },
   {
-    name: 'takeover-out-of-sync', arena: 'cell', breaks: ['S2'], seeds: 60,
+    name: 'takeover-out-of-sync', arena: 'cell', breaks: ['S2', 'S3'], seeds: 200,
     edits: [
       { file: GUARDS, find: 'if (volume.formatted && !volume.inSync.includes(node))', replace: 'if (!volume.formatted && !volume.replicas.includes(node))' },
       { file: PLACEMENT, find: 'if (volume.formatted && !volume.inSync.includes(node))', replace: 'if (!volume.formatted && !volume.replicas.includes(node))' },

@@ -23,7 +23,7 @@ export interface Checker {
   /** The room, as it is now. Often. */
   readonly look?: () => void;
   /** An agent runs a program. */
-  readonly ran?: (node: NodeId, bootId: string, argv: readonly string[]) => void;
+  readonly ran?: (node: NodeId, bootId: string, argv: readonly string[], stdin: string) => void;
   /** A process with a ledger starts. */
   readonly started?: (member: MemberId, ledger: LedgerNode) => void;
 }

@@ -66,6 +66,8 @@ export function watchFences({ cell, newest, violate }: Scene): LeaseChecker {
     if (command.kind === 'intendFence') noteOnce(intendedAtMs, command.bootId, nowMs());
     if (command.kind !== 'proveFenced') return;
     noteOnce(intendedAtMs, command.bootId, nowMs());
+    // Between its term and another one another leader may have granted what this proof knows nothing of.
+    if (command.proof === 'leaseExpired' && command.term !== entry.term) violate(`S9 boot ${command.bootId} was proven dead in term ${command.term}, and the proof was committed in term ${entry.term}`);
     const lease = boots.get(command.bootId);
     if (command.proof !== 'leaseExpired' || provenAtMs.has(command.bootId)) return;
     noteOnce(provenAtMs, command.bootId, nowMs());

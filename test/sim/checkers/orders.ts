@@ -30,6 +30,22 @@ export function watchForce({ newest, violate }: Scene): Checker {
   };
 }
 
+/** S10, its other half: a node's power is touched only after the ledger has given its boot up. */
+export function watchPower({ cell, newest, violate }: Scene): Checker {
+  return {
+    ran: (node, _bootId, argv, stdin) => {
+      if (argv[0] !== 'fence_ipmilan' || !/^action=(?:off|reboot)$/m.test(stdin)) return;
+      const address = /^ip=(.+)$/m.exec(stdin)?.[1];
+      const target = newest()?.nodes.values().find((each) => each.power.address === address);
+      if (target === undefined || target.bootId === null) return;
+      // One that is starting has no boot yet, and nothing that could run twice.
+      const isGivenUp = target.fenceIntentIndex !== null || target.phase === 'fenced' || target.phase === 'removed';
+      const isItsBoot = cell.room.nodeReport(target.id).bootId === target.bootId;
+      if (!isGivenUp && isItsBoot) violate(`S10 ${node} switches ${target.id} off, and the ledger has not given that boot up`);
+    },
+  };
+}
+
 /** S14 NoAbsentDelete and S18 AdoptionPreserves: what the ledger wants where it is stays there. */
 export function watchDestruction({ cell, newest, violate }: Scene): Checker {
   const startedAtMs = new Map<string, number>();

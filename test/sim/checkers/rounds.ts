@@ -1,0 +1,62 @@
+/**
+ * Does a leader grant only what a quorum confirmed since? S9, its middle: a round begins after the renewal came, and ends before the grant leaves.
+ *
+ * Rounds are seen where the leader asks its ledger for one, renewals and grants at its socket. All on one node, so no clock is compared with another's.
+ */
+import type { NodeId } from '../../../shared/ids.ts';
+import { decodeLease, LEASE_MAGIC } from '../../../shared/wire/lease.ts';
+import type { Checker, Scene } from './checker.ts';
+
+/** Renewals and rounds remembered for each member: more than can be under way. */
+const KEPT = 200;
+
+export interface RoundChecker extends Checker {
+  readonly sent: (node: NodeId, bytes: Uint8Array) => void;
+  readonly heard: (node: NodeId, bytes: Uint8Array) => void;
+}
+
+interface Seat {
+  readonly arrived: Map<string, number>;
+  /** Beginnings of the rounds that were confirmed: the newest of them is what counts. */
+  confirmedBeganAtMs: number;
+}
+
+export function watchRounds({ cell, violate }: Scene): RoundChecker {
+  const seats = new Map<string, Seat>();
+  const seatOf = (member: string): Seat => {
+    const known = seats.get(member) ?? { arrived: new Map<string, number>(), confirmedBeganAtMs: -Infinity };
+    seats.set(member, known);
+    return known;
+  };
+  const nowMs = (): number => cell.world.clock.nowMs();
+  return {
+    started: (member, ledger) => {
+      const seat: Seat = { arrived: new Map<string, number>(), confirmedBeganAtMs: -Infinity };
+      seats.set(member, seat);
+      const confirm = ledger.confirmLeadership.bind(ledger);
+      ledger.confirmLeadership = async () => {
+        const beganAtMs = nowMs();
+        const isConfirmed = await confirm();
+        if (isConfirmed) seat.confirmedBeganAtMs = Math.max(seat.confirmedBeganAtMs, beganAtMs);
+        return isConfirmed;
+      };
+    },
+    heard: (node, bytes) => {
+      if (bytes[0] !== LEASE_MAGIC) return;
+      const renewal = decodeLease(bytes);
+      if (renewal?.kind !== 'renewal') return;
+      const { arrived } = seatOf(node);
+      if (!arrived.has(renewal.nonce)) arrived.set(renewal.nonce, nowMs());
+      const oldest = arrived.keys().next();
+      if (arrived.size > KEPT && oldest.done !== true) arrived.delete(oldest.value);
+    },
+    sent: (node, bytes) => {
+      if (bytes[0] !== LEASE_MAGIC) return;
+      const grant = decodeLease(bytes);
+      if (grant?.kind !== 'grant' || grant.status !== 'granted') return;
+      const seat = seatOf(node);
+      const arrivedAtMs = seat.arrived.get(grant.nonce);
+      if (arrivedAtMs === undefined || seat.confirmedBeganAtMs < arrivedAtMs) violate(`S9 ${node} grants a renewal that no quorum confirmed since it came`);
+    },
+  };
+}
