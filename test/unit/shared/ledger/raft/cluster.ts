@@ -2,6 +2,9 @@
  * How does the log fare in bad weather? A cell of members in one process, driven by one seed: messages are lost,
  * doubled, reordered and delayed, links are cut, members crash anywhere in a turn and lose what was not saved,
  * members join and leave. Afterwards the weather calms and the cell must get on with its work.
+ *
+ * With `stores`, what a member saves lies on a disk of bytes that may be damaged (store-disk.ts): whoever finds damage has lost its
+ * memory, begins anew under another id, and takes the seat of the old one through the log.
  */
 import { seededChance } from '../../../../../shared/random.ts';
 import { EMPTY_CONF } from '../../../../../shared/ledger/raft/conf-change.ts';
@@ -20,7 +23,12 @@ import type {
   Role,
   Snapshot,
 } from '../../../../../shared/ledger/raft/types.ts';
+import type { Blindness } from './checks.ts';
 import { Checks, Violation } from './checks.ts';
+import { StoreDisk } from './store-disk.ts';
+import type { OpeningFault } from './store-disk.ts';
+import { drawWeather } from './weather.ts';
+import type { Weather } from './weather.ts';
 
 /** The machine with its inside open to the observer. */
 export class OpenRaft extends Raft {
@@ -30,36 +38,27 @@ export class OpenRaft extends Raft {
 }
 
 /** Faults of the loop around the machine, planted by tests that want to see them found. */
-export type LoopFault = 'none' | 'voteIsNotSaved' | 'entriesAreNotSaved' | 'sendsBeforeSaving' | 'hardStateIsNotSaved';
+export type LoopFault = 'none' | 'voteIsNotSaved' | 'entriesAreNotSaved' | 'sendsBeforeSaving' | 'hardStateIsNotSaved' | OpeningFault | 'keepsItsName' | 'compactsUnsaved';
 
 export type ClusterOptions = {
   readonly seed: number;
   readonly steps: number;
   readonly makeRaft?: (options: RaftOptions) => OpenRaft;
   readonly loopFault?: LoopFault;
+  /** Members save to disks of bytes, which may be damaged. */
+  readonly stores?: boolean;
+  /** What nobody watches, so that it is seen what comes of it. */
+  readonly blindTo?: Blindness;
 };
 
 type Disk = { hardState: HardState; snapshot: Snapshot | null; entries: Entry[]; readonly conf: ConfState };
 type App = { applied: number; hash: number };
 type Turn = { readonly ready: Ready; done: number };
-type Member = { readonly id: string; raft: OpenRaft | null; readonly disk: Disk; app: App; turn: Turn | null };
-type Weather = {
-  readonly loss: number;
-  readonly duplication: number;
-  readonly crash: number;
-  readonly cut: number;
-  readonly membership: number;
-  readonly transfer: number;
-  readonly snapshot: number;
-  readonly slowDisk: number;
-  /** With 1, every append carries one entry. */
-  readonly appendBytesMax: number;
-  /** How much time passes for each message that arrives. */
-  readonly haste: number;
-};
-
+type Member = { readonly id: string; raft: OpenRaft | null; readonly disk: Disk; app: App; turn: Turn | null; readonly store: StoreDisk | null; isDamaged: boolean };
 export const ELECTION_TICKS = 6;
 const MEMBERS_EVER = 12;
+/** Where lost ones are replaced. */
+const MEMBERS_EVER_WITH_STORES = 24;
 const FLIGHT_MAX = 120;
 const LIMITS: Partial<RaftLimits> = {
   inflightMessagesMax: 4,
@@ -71,7 +70,7 @@ const LIMITS: Partial<RaftLimits> = {
 };
 
 export class Cluster {
-  readonly checks = new Checks();
+  readonly checks: Checks;
   readonly #options: ClusterOptions;
   readonly #random: () => number;
   readonly #members = new Map<string, Member>();
@@ -82,12 +81,17 @@ export class Cluster {
   #paused: string | null = null;
   #idsUsed = 0;
   #proposals = 0;
+  readonly #disksOfBytes: boolean;
+  /** How many members lost their memory. */
+  amnesias = 0;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    this.checks = new Checks(options.blindTo);
     const chance = seededChance(options.seed);
     this.#random = () => chance.next();
-    this.#weather = this.#drawWeather();
+    this.#disksOfBytes = options.stores === true;
+    this.#weather = drawWeather(this.#random, this.#disksOfBytes);
     const count = this.#pick([1, 2, 3, 3, 3, 4, 5]);
     const voters = Array.from({ length: count }, () => this.#newId());
     const witnesses = count > 1 && this.#random() < 0.4 ? voters.slice(0, 1) : [];
@@ -97,26 +101,11 @@ export class Cluster {
   /** Bad weather, then calm; throws {@link Violation} or what the machine threw. */
   run(): void {
     for (let step = 0; step < this.#options.steps; step += 1) this.#stormStep();
-    this.#calm();
+    if (this.#weather.isMerciful) this.#calm();
+    else this.#calmDown();
   }
 
   // ---------------------------------------------------------------- storm
-
-  #drawWeather(): Weather {
-    const rate = (max: number): number => (this.#random() < 0.35 ? 0 : this.#random() * max);
-    return {
-      loss: rate(0.3),
-      duplication: rate(0.3),
-      crash: rate(0.03),
-      cut: rate(0.008),
-      membership: this.#random() < 0.3 ? 0.3 : rate(0.08),
-      transfer: rate(0.02),
-      snapshot: rate(0.05),
-      slowDisk: rate(0.6),
-      appendBytesMax: this.#pick([1, 150, 400]),
-      haste: 0.1 + this.#random() * 0.3,
-    };
-  }
 
   #stormStep(): void {
     const { crash, cut, membership, transfer, snapshot } = this.#weather;
@@ -134,6 +123,7 @@ export class Cluster {
     if (this.#random() < membership) this.#changeMembers();
     if (this.#random() < transfer) member.raft?.transferLeadership(this.#pick([...this.#members.keys()]));
     if (this.#random() < snapshot) this.#compact(member);
+    if (this.#disksOfBytes && this.#random() < 0.05) member.store?.tellTail();
     this.#observe(member);
   }
 
@@ -197,29 +187,59 @@ export class Cluster {
     if (leader.raft?.open.role !== 'leader') return;
     const { conf } = leader.raft.open.log;
     const change = this.#drawChange(conf);
-    if (change.kind === 'addLearner' && this.#idsUsed >= MEMBERS_EVER) return;
+    if (this.#disksOfBytes && !this.#leavesMajority(conf, change)) return;
+    const isNew = change.kind === 'addLearner' && !this.#members.has(change.id);
+    if (isNew && this.#idsUsed >= MEMBERS_EVER) return;
     const result = leader.raft.proposeConfChange(change);
-    if (change.kind === 'addLearner' && result.kind === 'proposed') {
+    if (isNew && result.kind === 'proposed') {
       this.#newId();
       this.#addMember(change.id, EMPTY_CONF);
     }
   }
 
+  /** Nobody sends a living voter away whom the rest needs, since others were lost; nor takes in one whose disk is lost already. */
+  #leavesMajority({ voters }: ConfState, { kind, id }: ConfChange): boolean {
+    if (kind === 'addLearner') return true;
+    const left = kind === 'promote' ? [...voters, id] : voters.filter((voter) => voter !== id);
+    return left.filter((voter) => this.#members.get(voter)?.isDamaged === false).length >= majorityOf(left.length);
+  }
+
   #drawChange({ voters, learners }: ConfState): ConfChange {
     const draw = this.#random();
+    if (this.#disksOfBytes && draw < 0.6) {
+      const step = this.#replaceLost({ voters, learners, witnesses: [] });
+      if (step !== null) return step;
+    }
     const learner = learners[Math.floor(this.#random() * learners.length)];
     if (learner !== undefined && draw < 0.5) return { kind: 'promote', id: learner };
     if (draw < 0.65) return { kind: 'remove', id: this.#pick([...voters, ...learners]) };
     if (draw < 0.72) return { kind: 'demote', id: this.#pick(voters) };
+    // Whoever left with its disk intact keeps its promises, and may come back under its name.
+    const former = this.#disksOfBytes ? [...this.#members.keys()].find((id) => !voters.includes(id) && !learners.includes(id)) : undefined;
+    if (former !== undefined && draw < 0.9) return { kind: 'addLearner', id: former, isWitness: false };
     return { kind: 'addLearner', id: `n${this.#idsUsed + 1}`, isWitness: this.#random() < 0.2 };
   }
 
-  #compact({ raft, disk, app }: Member): void {
+  /** A member without a seat takes one, and then whoever lost its memory leaves: one change at a time, as the planner would have it. */
+  #replaceLost({ voters, learners }: ConfState): ConfChange | null {
+    const gone = [...voters, ...learners].filter((id) => !this.#members.has(id));
+    const [lost] = gone;
+    if (lost === undefined) return null;
+    const learner = learners.find((id) => this.#members.has(id));
+    const waiting = [...this.#members.keys()].filter((id) => !voters.includes(id) && !learners.includes(id));
+    if (learners.includes(lost) || voters.length > 3) return { kind: 'remove', id: lost };
+    if (learner !== undefined) return { kind: 'promote', id: learner };
+    return waiting.length === 0 ? null : { kind: 'addLearner', id: this.#pick(waiting), isWitness: false };
+  }
+
+  #compact({ raft, disk, app, store }: Member): void {
     if (!raft || app.applied <= (disk.snapshot?.index ?? 0) || raft.open.log.applied < app.applied) return;
     const snapshot = raft.makeSnapshot(app.applied, { ...app });
     if (snapshot === null || this.#random() < 0.1) return;
-    disk.snapshot = snapshot;
+    // Forgets what it compacts, and the snapshot with it.
+    if (this.#options.loopFault !== 'compactsUnsaved') disk.snapshot = snapshot;
     disk.entries = disk.entries.filter(({ index }) => index > snapshot.index);
+    store?.saveOwnSnapshot(snapshot);
     raft.compact(snapshot);
   }
 
@@ -232,12 +252,47 @@ export class Cluster {
 
   #addMember(id: string, conf: ConfState): void {
     const disk: Disk = { ...EMPTY_STORE, entries: [], conf };
-    const member: Member = { id, raft: null, disk, app: { applied: 0, hash: 0 }, turn: null };
+    const fault = this.#options.loopFault === 'trustsTheOlderSlot' || this.#options.loopFault === 'takesAShorterLog' ? this.#options.loopFault : 'none';
+    const store = this.#disksOfBytes ? new StoreDisk(`store of ${id}`, fault) : null;
+    const member: Member = { id, raft: null, disk, app: { applied: 0, hash: 0 }, turn: null, store, isDamaged: false };
     this.#members.set(id, member);
     this.#start(member);
   }
 
+  /** What the disk gives back, which is all that was saved, or nothing at all. False: it could not be trusted. */
+  #open(member: Member): boolean {
+    const { disk, store, isDamaged } = member;
+    const loaded = store?.load();
+    if (loaded === undefined) return true;
+    if (loaded.kind === 'amnesia') {
+      if (!isDamaged) throw new Violation(`${member.id} lost its memory without damage: ${loaded.reason}`);
+      return false;
+    }
+    const { hardState, snapshot, entries } = loaded;
+    const isWhole = JSON.stringify([hardState.term, hardState.vote, snapshot, entries]) === JSON.stringify([disk.hardState.term, disk.hardState.vote, disk.snapshot, disk.entries]);
+    if (!isWhole && this.#options.loopFault === undefined) throw new Violation(`${member.id} gets something else from its disk than it saved`);
+    Object.assign(disk, { hardState, snapshot, entries: [...entries] });
+    return true;
+  }
+
+  /** A store that cannot be trusted is set aside, and the member is another one from then on: the old one is never heard again. */
+  #forget(member: Member): void {
+    this.amnesias += 1;
+    if (this.#options.loopFault === 'keepsItsName') {
+      this.#members.delete(member.id);
+      this.#addMember(member.id, member.disk.conf);
+      return;
+    }
+    this.checks.loses(member.id);
+    this.#members.delete(member.id);
+    this.#addMember(this.#newId(), EMPTY_CONF);
+  }
+
   #start(member: Member): void {
+    if (!this.#open(member)) {
+      this.#forget(member);
+      return;
+    }
     const { id, disk } = member;
     const snapshotApp = (disk.snapshot?.data as App | undefined) ?? { applied: 0, hash: 0 };
     // Some applications keep their own state, others start again from the snapshot.
@@ -264,6 +319,16 @@ export class Cluster {
   #crash(member: Member): void {
     member.raft = null;
     member.turn = null;
+    const { store } = member;
+    if (store === null || member.isDamaged || this.#random() >= this.#weather.damage || !this.#maySpare(member.id)) return;
+    const { loopFault } = this.#options;
+    const damage = loopFault === 'trustsTheOlderSlot' ? store.damageNewestSlot(this.#random) : loopFault === 'takesAShorterLog' ? store.damageEnd(this.#random) : store.damage(this.#random);
+    member.isDamaged = damage !== null;
+  }
+
+  /** May this member's disk be lost? While what is left could still elect a leader in every configuration that may be in force. */
+  #maySpare(id: string): boolean {
+    return this.#idsUsed < MEMBERS_EVER_WITH_STORES && (!this.#weather.isMerciful || this.#canSpare(id));
   }
 
   /** Goes on with the turn: a slow disk leaves it half done, and inputs arrive meanwhile. */
@@ -280,6 +345,7 @@ export class Cluster {
     const send = (ready: Ready): void => this.#send(ready);
     const apply = (ready: Ready): void => this.#apply(member, ready);
     const isHasty = this.#options.loopFault === 'sendsBeforeSaving';
+    if (this.#disksOfBytes) save.reverse();
     const phases = isHasty ? [send, ...save, apply] : [...save, send, apply];
     const { turn } = member;
     while (turn.done < phases.length) {
@@ -292,7 +358,8 @@ export class Cluster {
     this.#observe(member);
   }
 
-  #saveEntries({ disk }: Member, { snapshot, entries }: Ready): void {
+  #saveEntries({ disk, store }: Member, { snapshot, entries, hardState, mustSync }: Ready): void {
+    if (mustSync) store?.saveLog(snapshot, entries, hardState?.commit ?? disk.hardState.commit);
     if (snapshot) {
       disk.snapshot = snapshot;
       disk.entries = [];
@@ -308,7 +375,15 @@ export class Cluster {
     }
   }
 
-  #saveHardState({ disk }: Member, { hardState, mustSync }: Ready): void {
+  #saveHardState({ disk, store }: Member, { hardState, mustSync, snapshot, entries }: Ready): void {
+    if (store !== null) {
+      // A commit index alone waits for the next write (shared/ledger/node/voter.ts).
+      if (!mustSync) return;
+      const promise = hardState ?? disk.hardState;
+      store.saveSlots(promise, snapshot ? 0 : (entries[0]?.index ?? Infinity));
+      disk.hardState = { ...disk.hardState, term: promise.term, vote: promise.vote };
+      return;
+    }
     if (!hardState || (!mustSync && this.#random() < 0.5)) return;
     const fault = this.#options.loopFault;
     if (fault === 'hardStateIsNotSaved') return;
@@ -368,6 +443,13 @@ export class Cluster {
     this.#checkAgreement(proposed.index);
   }
 
+  /** Everybody who is left is back, and may be too few. */
+  #calmDown(): void {
+    this.#cuts.clear();
+    for (const member of this.#members.values()) if (member.raft === null) this.#start(member);
+    this.#calmTicks(ELECTION_TICKS * 10);
+  }
+
   #calmTicks(ticks: number): void {
     for (let tick = 0; tick < ticks; tick += 1) {
       for (const member of this.#members.values()) member.raft?.tick();
@@ -400,7 +482,7 @@ export class Cluster {
     const [leader] = leaders;
     if (!leader || leaders.length > 1) throw new Violation(`${leaders.length} leaders after calm`);
     const { conf, lastIndex } = leader.raft?.open.log ?? { conf: EMPTY_CONF, lastIndex: 0 };
-    const better = conf.voters.filter((id) => !conf.witnesses.includes(id) && this.#members.get(id)?.raft);
+    const better = conf.voters.filter((id) => this.#members.has(id) && !conf.witnesses.includes(id) && this.#members.get(id)?.raft);
     if (conf.witnesses.includes(leader.id) && better.length > 0) throw new Violation(`witness ${leader.id} still leads`);
     if (lastIndex === 0) throw new Violation('nothing was ever written');
     return leader;
@@ -423,7 +505,7 @@ export class Cluster {
       const confs = [disk.conf, disk.snapshot?.conf ?? EMPTY_CONF, raft?.open.log.conf ?? EMPTY_CONF];
       for (const entry of disk.entries) if (entry.kind === 'confChange') confs.push(entry.data.conf);
       return confs.every(({ voters }) => {
-        const left = voters.filter((voter) => voter !== id);
+        const left = voters.filter((voter) => voter !== id && this.#members.get(voter)?.isDamaged === false);
         return voters.length === 0 || left.length >= majorityOf(voters.length);
       });
     });
