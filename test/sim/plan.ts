@@ -63,6 +63,8 @@ export interface PlanWishes {
   readonly nodes: number | null;
   readonly profile: CellParameters['profile'] | null;
   readonly hours: number;
+  /** No other kinds of fault than these (those of them that go together), all of them, and a seed that is not mild. Absent: the seed decides. */
+  readonly kinds?: readonly FaultKind[];
 }
 
 /** The shortest round: what bounds their number. */
@@ -71,13 +73,13 @@ const ROUND_MS_MIN = 45_000;
 /** The weather of a seed. */
 export function planSeed(seed: number, wishes: PlanWishes): SimPlan {
   const chance = seededChance(seed ^ 0x5eed_cafe);
-  const isMild = chance.next() < 0.25;
+  const isMild = chance.next() < 0.25 && wishes.kinds === undefined;
   const drawnNodes = pickOf([2, 3, 3, 3, 4, 5, 5, 7], chance);
   const nodes = wishes.nodes ?? drawnNodes;
   const profile = wishes.profile ?? pickOf(['standard', 'standard', 'standard', 'fast', 'soft'] as const, chance);
   const hasBmc = chance.next() < 0.4;
   const lies = hasBmc && !isMild && chance.next() < 0.2;
-  const kinds = isMild ? [] : swarm(chance, { hasBmc, lies });
+  const kinds = isMild ? [] : swarm(chance, { hasBmc, lies, kinds: wishes.kinds ?? null });
   const limitMs = wishes.hours * HOUR_MS;
   const rounds: Round[] = [];
   for (let atMs = 0; atMs < limitMs;) {
@@ -92,12 +94,13 @@ export function planSeed(seed: number, wishes: PlanWishes): SimPlan {
 }
 
 /** The kinds that a seed has. */
-function swarm(chance: Chance, { hasBmc, lies }: { readonly hasBmc: boolean; readonly lies: boolean }): readonly FaultKind[] {
+function swarm(chance: Chance, { hasBmc, lies, kinds }: { readonly hasBmc: boolean; readonly lies: boolean; readonly kinds: readonly FaultKind[] | null }): readonly FaultKind[] {
   const share = 0.05 + 0.6 * chance.next() ** 1.5;
   // Two assumptions of the fences are broken alone or not at all: a watchdog bites, and a BMC that says `off` while nothing is heard is right.
   const isWatchdogDead = chance.next() < 0.15;
   return FAULT_KINDS.filter((kind) => {
-    const isOn = chance.next() < share;
+    const isDrawn = chance.next() < share;
+    const isOn = kinds === null ? isDrawn : kinds.includes(kind);
     const rule = ruleOf(kind);
     if (kind === 'bmcLies') return lies;
     if (kind === 'watchdogDead') return isWatchdogDead;

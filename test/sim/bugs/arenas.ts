@@ -8,6 +8,7 @@ import { runWeather as runLeases } from '../../unit/agent/runtime/lease-weather.
 import { Cluster } from '../../unit/shared/ledger/raft/cluster.ts';
 import { runSeed as runCell } from '../run-seed.ts';
 import type { Arena } from './bug.ts';
+import { planHunt } from './themes.ts';
 
 /** After so many virtual hours no storm of a cell begins: one to four of them. Many short seeds find more than few long ones. */
 const CELL_HOURS = 0.04;
@@ -20,7 +21,7 @@ const RAFT_STEPS = 2_000;
 export async function runSeed(arena: Arena, seed: number): Promise<readonly string[]> {
   switch (arena) {
     case 'cell':
-      return (await runCell({ seed, hours: CELL_HOURS })).failures;
+      return (await runCell({ seed, plan: planHunt(seed, CELL_HOURS) })).failures;
     case 'leases':
       return (await runLeases(seed, LEASES_MS)).violations;
     case 'raft':
