@@ -9,8 +9,8 @@ import type { Endpoints } from './endpoints.ts';
 import { encodeHead, headKey } from './records.ts';
 import { writeSnapshot } from './snapshot-writer.ts';
 
-/** The founding state is that after entry 1, as with our own log. */
-const FOUNDING_INDEX = 1;
+/** The founding state is that after entry 1, of term 1, as with our own log. */
+const FOUNDING = { index: 1, term: 1 };
 const TIMEOUT_MS = 5_000;
 
 /**
@@ -22,8 +22,8 @@ export async function foundEtcdLedger(world: World, endpoints: Endpoints, state:
   const endpoint = endpoints.current();
   const { ranges } = await endpoint.read([{ from: key, to: null }], { timeoutMs: TIMEOUT_MS });
   if ((ranges[0]?.length ?? 0) > 0) return false;
-  const base = await writeSnapshot({ world, endpoints, clusterUuid: state.clusterUuid, timeoutMs: TIMEOUT_MS }, { index: FOUNDING_INDEX, term: 0, name, data: encodeSnapshot(state) });
+  const base = await writeSnapshot({ world, endpoints, clusterUuid: state.clusterUuid, timeoutMs: TIMEOUT_MS }, { ...FOUNDING, name, data: encodeSnapshot(state) });
   if (base === null) throw new ClusterError('EtcdFailed', 'etcd did not take the first state of the cell', { retryable: true });
-  const value = encodeHead({ index: FOUNDING_INDEX, term: 0, leader: null, campaign: '', beat: 0, base });
+  const value = encodeHead({ ...FOUNDING, leader: null, campaign: '', beat: 0, base });
   return (await endpoint.write({ key, modRevision: 0, puts: [{ key, value }], deletes: [] }, { timeoutMs: TIMEOUT_MS })).happened;
 }
