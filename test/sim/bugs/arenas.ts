@@ -7,21 +7,19 @@ import { describeError } from '../../../shared/errors.ts';
 import { runWeather as runLeases } from '../../unit/agent/runtime/lease-weather.ts';
 import { Cluster } from '../../unit/shared/ledger/raft/cluster.ts';
 import { runSeed as runCell } from '../run-seed.ts';
-import type { Arena } from './bug.ts';
+import type { Bug, Theme } from './bug.ts';
 import { planHunt } from './themes.ts';
 
-/** After so many virtual hours no storm of a cell begins: one to four of them. Many short seeds find more than few long ones. */
-const CELL_HOURS = 0.04;
 /** How long one seed of leases lasts, virtual ms. */
 const LEASES_MS = 60_000;
 /** Steps of one seed of the log. */
 const RAFT_STEPS = 2_000;
 
 /** What a seed broke; empty: nothing. Each begins with its invariant (`S8 ...`). */
-export async function runSeed(arena: Arena, seed: number): Promise<readonly string[]> {
+export async function runSeed({ arena, theme = null }: Pick<Bug, 'arena'> & { readonly theme?: Theme | null }, seed: number): Promise<readonly string[]> {
   switch (arena) {
     case 'cell':
-      return (await runCell({ seed, plan: planHunt(seed, CELL_HOURS) })).failures;
+      return (await runCell({ seed, plan: planHunt(seed, theme) })).failures;
     case 'leases':
       return (await runLeases(seed, LEASES_MS)).violations;
     case 'raft':

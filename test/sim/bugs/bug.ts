@@ -21,6 +21,9 @@ export interface Edit {
  */
 export type Arena = 'cell' | 'leases' | 'raft';
 
+/** Kinds of fault that belong together: themes.ts says which. */
+export type Theme = 'replicas' | 'disks' | 'ledger' | 'leases' | 'programs' | 'power';
+
 export interface Bug {
   /** kebab-case, for the command line. */
   readonly name: string;
@@ -34,6 +37,8 @@ export interface Bug {
   readonly source: string;
   /** Within so many seeds, from seed 1 on, it must be found. */
   readonly seeds: number;
+  /** What the seeds of a cell are about (themes.ts), where the whole weather would need many more. Absent: all kinds, and themes in turn. */
+  readonly theme?: Theme;
   /** The second line of defence that the later edits break. */
   readonly masked?: string;
 }

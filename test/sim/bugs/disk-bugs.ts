@@ -17,7 +17,7 @@ const DETACH = [
 
 export const DISK_BUGS: readonly Bug[] = [
   {
-    name: 'primary-goes-on-diskless', arena: 'cell', breaks: ['S2', 'S3'], seeds: 200,
+    name: 'primary-goes-on-diskless', arena: 'cell', breaks: ['S2', 'S3'], seeds: 200, theme: 'disks',
     edits: [
       ...DETACH,
       { file: STEPS, find: 'return isWithout && view.volume.formatted &&', replace: 'return isWithout && !view.volume.formatted &&' },
@@ -26,7 +26,7 @@ export const DISK_BUGS: readonly Bug[] = [
     masked: 'a primary that shows itself diskless is reported to the ledger',
   },
   {
-    name: 'secondary-disk-error-unnoticed', arena: 'cell', breaks: ['S2', 'S3'], seeds: 200,
+    name: 'secondary-disk-error-unnoticed', arena: 'cell', breaks: ['S2', 'S3'], seeds: 200, theme: 'disks',
     edits: [
       ...DETACH,
       { file: STEPS, find: 'if (others.length > 0 && isPeerLosingWrites(resource)) {', replace: 'if (others.length > 2 && isPeerLosingWrites(resource)) {' },
@@ -35,7 +35,7 @@ export const DISK_BUGS: readonly Bug[] = [
     masked: 'the failed replica\'s node resets itself (local-io-error), which the primary does notice',
   },
   {
-    name: 'failed-disk-not-marked', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400,
+    name: 'failed-disk-not-marked', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400, theme: 'disks',
     edits: [{ file: BOOT, find: "await this.#propose({ kind: 'bootNode', actor: self, storeUuid, capacity, tainted });", replace: "await this.#propose({ kind: 'bootNode', actor: self, storeUuid, capacity, tainted: tainted.slice(tainted.length) });" }],
     why: 'a replica whose disk failed is offered again after the reset', source: 'DRBD.md A1 (a), SAFETY.md 5.4 (disk error on a primary)',
   },
@@ -45,22 +45,22 @@ export const DISK_BUGS: readonly Bug[] = [
     why: 'a graceful disconnect lets the other end go on without being asked, and outdates this one', source: 'DRBD.md A2, SAFETY.md 2.1 fact 7',
   },
   {
-    name: 'adjust-before-shrink', arena: 'cell', breaks: ['S2', 'S3', 'S4', 'L3', 'L4', 'L7'], seeds: 400,
+    name: 'adjust-before-shrink', arena: 'cell', breaks: ['S2', 'S3', 'S4', 'L3', 'L4', 'L7'], seeds: 400, theme: 'replicas',
     edits: [{ file: STEPS, find: 'return isAlone || resource.connection === null ||', replace: 'return isAlone || self.node !== null || resource.connection === null ||' }],
     why: 'a changed configuration reconnects a primary before the in-sync set shrank', source: 'DRBD.md A2',
   },
   {
-    name: 'stand-alone-left', arena: 'cell', breaks: ['L4', 'L7'], seeds: 60,
+    name: 'stand-alone-left', arena: 'cell', breaks: ['L4', 'L7'], seeds: 60, theme: 'replicas',
     edits: [{ file: STEPS, find: "return peer === undefined || isPeerDead(peer) ? settled : { kind: 'connect' };", replace: "return peer === undefined || isPeerDead(peer) || resource.connection === 'StandAlone' ? settled : { kind: 'connect' };" }],
     why: 'a new primary that went StandAlone is never connected again', source: 'DRBD.md A3',
   },
   {
-    name: 'forgotten-blocks-left', arena: 'cell', breaks: ['L4', 'L7', 'S3'], seeds: 400,
+    name: 'forgotten-blocks-left', arena: 'cell', breaks: ['L4', 'L7', 'S3'], seeds: 400, theme: 'replicas',
     edits: [{ file: STEPS, find: "if (!seemsComplete || !volume.formatted ||", replace: "if (seemsComplete || !volume.formatted ||" }],
     why: 'blocks that stayed out of sync on a connection that copies nothing are never copied', source: 'agent/machines/volume-steps.ts (isForgotten; drbd-8.4 drbd_sync_handshake)',
   },
   {
-    name: 'helper-says-inconsistent', arena: 'cell', breaks: ['S2', 'S3', 'S4', 'L4'], seeds: 400,
+    name: 'helper-says-inconsistent', arena: 'cell', breaks: ['S2', 'S3', 'S4', 'L4'], seeds: 400, theme: 'replicas',
     edits: [{ file: FENCE_PEER, find: 'export const PEER_OUTDATED = 4;', replace: 'export const PEER_OUTDATED = 3;' }],
     why: 'exit code 3 promotes a replica that is only Consistent', source: 'DRBD.md B4, SAFETY.md 2.3 P6',
   },

@@ -19,7 +19,7 @@ const INTAKE = 'agent/runtime/intake.ts';
 
 export const HEALING_BUGS: readonly Bug[] = [
   {
-    name: 'takeover-at-intent', arena: 'cell', breaks: ['S1', 'S7', 'S8', 'S5'], seeds: 100,
+    name: 'takeover-at-intent', arena: 'cell', breaks: ['S1', 'S7', 'S8', 'S5'], seeds: 100, theme: 'power',
     edits: [
       {
         file: APPLY_FENCE, find: "change.putNode({ ...node, phase: 'fencing', fenceIntentIndex: change.entry.index });",
@@ -44,7 +44,7 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'a stop is reported while a volume is still primary here', source: 'SAFETY.md 5.2, 5.1',
   },
   {
-    name: 'lease-ignored', arena: 'cell', breaks: ['S8', 'S9', 'S1', 'S6'], seeds: 400,
+    name: 'lease-ignored', arena: 'cell', breaks: ['S8', 'S9', 'S1', 'S6'], seeds: 400, theme: 'leases',
     edits: [
       { file: GATE, find: 'if (lease.remainingMs() < marginMs())', replace: 'if (lease.remainingMs() < -marginMs())' },
       { file: GATE, find: "if (permit.right === 'hold' && !lease.isBinding())", replace: "if (permit.right === 'hold' && lease === null)" },
@@ -60,7 +60,7 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'the generation is not durable before the command runs', source: 'SAFETY.md 5 (the gate), S6',
   },
   {
-    name: 'boot-ignored', arena: 'cell', breaks: ['S1', 'S6', 'S7', 'S10', 'S2'], seeds: 400,
+    name: 'boot-ignored', arena: 'cell', breaks: ['S1', 'S6', 'S7', 'S10', 'S2'], seeds: 400, theme: 'replicas',
     edits: [
       { file: VOLUME_STEPS, find: 'if (volume.holder !== self.node || volume.holderBootId !== self.bootId) return false;', replace: 'if (volume.holder !== self.node) return false;' },
       { file: STEPS, find: 'const isHolder = instance.holder === self.node && instance.holderBootId === self.bootId;', replace: 'const isHolder = instance.holder === self.node && instance.holderBootId !== null;' },
@@ -75,7 +75,7 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'an agent that starts again ends the domains that it finds', source: 'SAFETY.md 5.2 (adoption), S18',
   },
   {
-    name: 'absent-means-delete', arena: 'cell', breaks: ['S14', 'S18'], seeds: 100,
+    name: 'absent-means-delete', arena: 'cell', breaks: ['S14', 'S18'], seeds: 100, theme: 'ledger',
     edits: [
       { file: RECONCILER, find: 'await this.#sight.lookAtAll();\n    this.#isReady = true;', replace: 'this.#isReady = true;' },
       { file: RECONCILER, find: "if (this.#sight.domains().has(instance)) this.#alarms.raise(instance, 'a domain runs here that the ledger does not know');", replace: 'void this.#options.domains.destroy(instance).catch(() => undefined);' },
@@ -85,14 +85,14 @@ export const HEALING_BUGS: readonly Bug[] = [
     masked: 'nothing is looked at before the ledger was read freshly',
   },
   {
-    name: 'placed-twice', arena: 'cell', breaks: ['S1', 'S7', 'S5'], seeds: 400,
+    name: 'placed-twice', arena: 'cell', breaks: ['S1', 'S7', 'S5'], seeds: 400, theme: 'replicas',
     edits: [
       { file: PLACE, find: 'if (instance.generation !== command.expectGeneration) return rejected(\'staleGeneration\', `${instance.id} is at generation ${instance.generation}`);\n  if (!isWaiting(instance)) return rejected(\'wrongState\', `${instance.id} is ${instance.phase} and shall be ${instance.desired}`);\n  if (instance.holderBootId !== null)', replace: 'if (instance.generation < 0)' },
     ],
     why: 'a start that was decided twice happens twice: nobody asks whether the first is under way', source: 'SAFETY.md 3.6 (expect), S7',
   },
   {
-    name: 'reboot-proves-nothing', arena: 'cell', breaks: ['L2', 'L6', 'L7', 'L9'], seeds: 30,
+    name: 'reboot-proves-nothing', arena: 'cell', breaks: ['L2', 'L6', 'L7', 'L9'], seeds: 30, theme: 'replicas',
     edits: [{ file: NODE, find: 'if (node.bootId !== null && proof !== null && node.fence?.bootId !== node.bootId) {', replace: 'if (node.bootId === actor.bootId && proof !== null && node.fence?.bootId !== node.bootId) {' }],
     why: 'what a former boot held is never released when its node starts again', source: 'SAFETY.md 5.1 (NodeBoot), 5.5',
   },

@@ -32,7 +32,7 @@ export function isOf(bug: Bug, violation: string): boolean {
 async function hunt(bug: Bug, seeds: number, first: number): Promise<Hunt> {
   let beside: Hunt['beside'] = null;
   for (let seed = first; seed < first + seeds; seed += 1) {
-    const violations = await runSeed(bug.arena, seed);
+    const violations = await runSeed(bug, seed);
     const hit = violations.find((violation) => isOf(bug, violation));
     if (hit !== undefined) return { bug: bug.name, foundBy: seed, seeds: seed - first + 1, violation: hit.slice(0, 300), beside };
     const other = violations[0];

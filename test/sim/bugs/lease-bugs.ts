@@ -19,7 +19,7 @@ export const LEASE_BUGS: readonly Bug[] = [
     why: 'a leader that was replaced without knowing it keeps nodes alive', source: 'SAFETY.md 0.6, 4.2',
   },
   {
-    name: 'grant-by-older-round', arena: 'cell', breaks: ['S9', 'S8'], seeds: 30,
+    name: 'grant-by-older-round', arena: 'cell', breaks: ['S9', 'S8'], seeds: 30, theme: 'ledger',
     edits: [
       { file: GRANTOR, find: 'for (const { renewal, address, arrivedAtMs } of confirmed ? round.renewals : []) {', replace: 'for (const { renewal, address, arrivedAtMs } of confirmed ? [...round.renewals, ...before.waiting.values()] : []) {' },
     ],
@@ -31,7 +31,7 @@ export const LEASE_BUGS: readonly Bug[] = [
     why: 'the fence wait allows for no drift of clocks and no margin', source: 'SAFETY.md 4.2',
   },
   {
-    name: 'proof-before-wait', arena: 'cell', breaks: ['S8', 'S1', 'S9'], seeds: 60,
+    name: 'proof-before-wait', arena: 'cell', breaks: ['S8', 'S1', 'S9'], seeds: 60, theme: 'leases',
     edits: [{ file: FENCE, find: 'return state.base.atMs + waits.fenceWaitMs;', replace: 'return state.base.atMs + waits.fenceWaitMs / 3;' }],
     why: 'a node is proven dead while its watchdog may still count', source: 'SAFETY.md 4.2 (proof before F)',
   },
@@ -41,7 +41,7 @@ export const LEASE_BUGS: readonly Bug[] = [
     why: 'a new leader counts F from what it heard as a follower; the old one may have granted later renewals', source: 'SAFETY.md 4.2 (new leader)',
   },
   {
-    name: 'proof-outlives-term', arena: 'cell', breaks: ['S9', 'S8'], seeds: 400,
+    name: 'proof-outlives-term', arena: 'cell', breaks: ['S9', 'S8'], seeds: 400, theme: 'ledger',
     edits: [
       { file: WATCHES, find: "if (this.#isStopped || role !== 'leader' || term !== this.#term) return", replace: "if (role === null || term === -1) return" },
       { file: APPLY, find: 'if (command.term !== entry.term) return rejected(', replace: 'if (command.term > entry.term) return rejected(' },
@@ -94,7 +94,7 @@ export const LEASE_BUGS: readonly Bug[] = [
     why: 'a BMC that says `off` once is believed', source: 'SAFETY.md 5.5 (BMC lies)',
   },
   {
-    name: 'power-without-intent', arena: 'cell', breaks: ['S10', 'S8'], seeds: 60,
+    name: 'power-without-intent', arena: 'cell', breaks: ['S10', 'S8'], seeds: 60, theme: 'power',
     edits: [
       { file: FENCE, find: "return { state: { ...state, power: { phase: 'intending', retryAtMs: null } }, effects: [{ kind: 'proposeIntent', byPower: true, reason: event.reason }] };", replace: 'return orderPowerOff(state, event, 0);' },
       { file: APPLY, find: 'if (node.fenceIntentIndex === null) return rejected(', replace: 'if (node.fenceIntentIndex === -1) return rejected(' },
@@ -103,7 +103,7 @@ export const LEASE_BUGS: readonly Bug[] = [
     masked: 'the ledger refuses a proof by power without an intent',
   },
   {
-    name: 'replayed-renewal-counts', arena: 'cell', breaks: ['S8', 'S9', 'L2', 'L9'], seeds: 400,
+    name: 'replayed-renewal-counts', arena: 'cell', breaks: ['S8', 'S9', 'L2', 'L9'], seeds: 400, theme: 'leases',
     edits: [{ file: HEARD, find: "if (renewal.nonce <= previous.nonce) return { ...fresh, heard: before, isFresh: false };\n    return sameBoot(before, last, pace);", replace: 'return sameBoot(before, last, pace);' }],
     why: 'a repeated or overtaken renewal counts as a sign of life', source: 'SAFETY.md 6.2 (26: replayed messages)',
   },

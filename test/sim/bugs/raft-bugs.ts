@@ -65,17 +65,17 @@ export const RAFT_BUGS: readonly Bug[] = [
     why: 'an old append takes back entries that were acknowledged since', source: 'Raft 5.3 (if an existing entry conflicts)',
   },
   {
-    name: 'vote-sent-before-saved', arena: 'cell', breaks: ['S11', 'S21'], seeds: 1_000,
+    name: 'vote-sent-before-saved', arena: 'cell', breaks: ['S11', 'S21'], seeds: 1_000, theme: 'ledger',
     edits: [{ file: VOTER, find: '        await this.#save(ready);\n        if (this.#isStopped) return;\n        for (const message of ready.messages) this.#send(message);', replace: '        for (const message of ready.messages) this.#send(message);\n        await this.#save(ready);\n        if (this.#isStopped) return;' }],
     why: 'votes and acknowledgements leave before they are durable; a crash takes them back', source: 'SAFETY.md 1 (votes and term fsynced before reply)',
   },
   {
-    name: 'vote-not-saved', arena: 'cell', breaks: ['S11', 'S21'], seeds: 1_000,
+    name: 'vote-not-saved', arena: 'cell', breaks: ['S11', 'S21'], seeds: 1_000, theme: 'ledger',
     edits: [{ file: VOTER, find: '...(hardState === null ? {} : { hardState }),', replace: '...(hardState === null ? {} : { hardState: { ...hardState, vote: null } }),' }],
     why: 'who a member voted for is forgotten when it restarts', source: 'SAFETY.md 6.2 (vote not fsynced)',
   },
   {
-    name: 'fresh-read-from-memory', arena: 'cell', breaks: ['S13', 'S14', 'S6', 'S1'], seeds: 1_000,
+    name: 'fresh-read-from-memory', arena: 'cell', breaks: ['S13', 'S14', 'S6', 'S1'], seeds: 1_000, theme: 'ledger',
     edits: [{ file: NODE, find: 'const index = await this.#voter.readIndex(LEADER_ANSWER_MS);\n    if (index === null) throw notLeader(this.status().leader);', replace: "const index = this.#voter.status().role === 'leader' ? this.#replica.index : null;\n    if (index === null) throw notLeader(this.status().leader);" }],
     why: 'a member that led says how far the ledger is without asking anybody', source: 'SAFETY.md 2.3 (P1 to P4 from a ReadIndex-fresh view), S13',
   },

@@ -1,14 +1,14 @@
 /**
  * Which faults belong together? Kinds of fault that meet often enough, when a seed has no others, to bring a rare mistake to light.
  *
- * Every other seed of the hunt for bugs has one theme and a dense storm of it; the others are drawn as everywhere.
+ * A bug may name the theme of its seeds. Otherwise every other seed of a hunt has one, in turn; the rest are drawn as everywhere.
  */
 import type { FaultKind } from '../kinds.ts';
 import { planSeed } from '../plan.ts';
 import type { SimPlan } from '../plan.ts';
+import type { Theme } from './bug.ts';
 
-/** What a hunt's seeds are about, in turn. */
-export const THEMES: Readonly<Record<string, readonly FaultKind[]>> = {
+const THEMES: Readonly<Record<Theme, readonly FaultKind[]>> = {
   replicas: ['powerCycle', 'reset', 'storageCut', 'storagePairCut', 'linkFlap', 'agentKill'],
   disks: ['diskFail', 'diskSlow', 'powerCycle', 'storageCut', 'agentKill'],
   ledger: ['leaderCrash', 'split', 'agentKill', 'slowStore', 'storeDamaged', 'clog', 'siteOutage'],
@@ -17,11 +17,13 @@ export const THEMES: Readonly<Record<string, readonly FaultKind[]>> = {
   power: ['bmcLies', 'bmcReboots', 'bmcUnreachable', 'powerCycle', 'rackOutage', 'siteOutage', 'agentPause'],
 };
 
+/** No round of a hunt begins after this, virtual hours: mostly one storm. Many short seeds find more than few long ones. */
+const HUNT_HOURS = 0.012;
+
 /** The plan of a hunt's seed. */
-export function planHunt(seed: number, hours: number): SimPlan {
-  const themes = Object.values(THEMES);
-  const wishes = { nodes: null, profile: null, hours };
-  if (seed % 2 === 1) return planSeed(seed, wishes);
-  const kinds = themes[(seed / 2) % themes.length];
+export function planHunt(seed: number, theme: Theme | null): SimPlan {
+  const wishes = { nodes: null, profile: null, hours: HUNT_HOURS };
+  const all = Object.values(THEMES);
+  const kinds = theme !== null ? THEMES[theme] : seed % 2 === 0 ? all[(seed / 2) % all.length] : undefined;
   return planSeed(seed, kinds === undefined ? wishes : { ...wishes, kinds });
 }

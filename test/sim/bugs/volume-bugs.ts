@@ -17,12 +17,12 @@ const ANSWERS_ANY_PROMOTION = { file: FENCE_PEER, find: 'return isAlone ? decisi
 
 export const VOLUME_BUGS: readonly Bug[] = [
   {
-    name: 'expand-without-version', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400,
+    name: 'expand-without-version', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400, theme: 'replicas',
     edits: [{ file: APPLY, find: 'if (volume.version !== command.expectVersion)', replace: 'if (volume.version < command.expectVersion)' }],
     why: 'an expansion that was seen before a loss of the peer is applied after it', source: 'SAFETY.md 2.3 (Expand without `ver` check)',
   },
   {
-    name: 'shrink-keeps-version', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400,
+    name: 'shrink-keeps-version', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400, theme: 'replicas',
     edits: [{
       file: APPLY, find: 'an expansion that was seen before must come too late.\n  const version = volume.version + 1;',
       replace: 'an expansion that was seen before must come too late.\n  const version = volume.version + (left.length > 0 ? 1 : 0);',
@@ -30,7 +30,7 @@ export const VOLUME_BUGS: readonly Bug[] = [
     why: 'a shrink of a set that is {a} already does not outdate an expansion under way', source: 'SAFETY.md 2.3 (Shrink does not bump `ver`)',
   },
   {
-    name: 'takeover-out-of-sync', arena: 'cell', breaks: ['S2', 'S3'], seeds: 200,
+    name: 'takeover-out-of-sync', arena: 'cell', breaks: ['S2', 'S3'], seeds: 200, theme: 'replicas',
     edits: [
       { file: GUARDS, find: 'if (volume.formatted && !volume.inSync.includes(node))', replace: 'if (!volume.formatted && !volume.replicas.includes(node))' },
       { file: PLACEMENT, find: 'if (volume.formatted && !volume.inSync.includes(node))', replace: 'if (!volume.formatted && !volume.replicas.includes(node))' },
@@ -54,7 +54,7 @@ export const VOLUME_BUGS: readonly Bug[] = [
     why: 'a primary that lost its peer goes on before the ledger knows', source: 'SAFETY.md 2.3 (shrink before ack), S4',
   },
   {
-    name: 'fence-peer-from-memory', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 1_000,
+    name: 'fence-peer-from-memory', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 1_000, theme: 'replicas',
     edits: [{
       file: FENCE_PEER, find: 'return this.#isHeld(volume) ? await this.#shrink(volume) : await this.#confirmNotHeld(id);',
       replace: "if (this.#isHeld(volume) && volume.inSync.join() === this.#options.self.node) return decisive(this.#options.log.state(), volume, this.#options.self);\n    return this.#isHeld(volume) ? await this.#shrink(volume) : await this.#confirmNotHeld(id);",
@@ -62,7 +62,7 @@ export const VOLUME_BUGS: readonly Bug[] = [
     why: 'fence-peer is answered from an in-sync set that was read before, so an expansion under way is not outdated', source: 'SAFETY.md 2.3 (answering Shrink from a cached ISR)',
   },
   {
-    name: 'old-outage-answered', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 1_000,
+    name: 'old-outage-answered', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 1_000, theme: 'replicas',
     edits: [
       { file: KERNEL, find: 'if (resource.connectCount !== connectCount) resource.say(', replace: 'if (resource.connectCount < connectCount) resource.say(' },
       { file: FENCE_PEER, find: 'if (this.#newest.get(id) !== token) return NOT_DECIDED;', replace: 'if (!this.#newest.has(id)) return NOT_DECIDED;' },
@@ -90,12 +90,12 @@ export const VOLUME_BUGS: readonly Bug[] = [
     masked: 'the other end is asked whether it is complete',
   },
   {
-    name: 'replica-up-before-shrink', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 400,
+    name: 'replica-up-before-shrink', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 400, theme: 'replicas',
     edits: [{ file: STEPS, find: 'return !isLive(state.nodes.get(holder), holderBootId);', replace: "return holder !== '';" }],
     why: 'a rebooted replica connects before its frozen holder has shrunk, and DRBD lets that one go on unasked', source: 'shared/DESIGN.md (a replica that was down comes up only after its standing is settled)',
   },
   {
-    name: 'reboot-keeps-expansions', arena: 'cell', breaks: ['S2', 'S3'], seeds: 1_000,
+    name: 'reboot-keeps-expansions', arena: 'cell', breaks: ['S2', 'S3'], seeds: 1_000, theme: 'replicas',
     edits: [{ file: 'shared/ledger/apply-node.ts', find: 'else if (node.bootId !== null) outdateExpansions(change, node.id);', replace: 'else if (node.bootId === command.actor.bootId) outdateExpansions(change, node.id);' }],
     why: 'an expansion that was seen before a replica\'s node restarted is applied after it', source: 'shared/DESIGN.md, SAFETY.md 2.3',
   },
@@ -105,7 +105,7 @@ export const VOLUME_BUGS: readonly Bug[] = [
     why: '`primary --force` is run on a volume that has content', source: 'SAFETY.md 2.4, S17',
   },
   {
-    name: 'retired-epoch-connects', arena: 'cell', breaks: ['S15', 'S2', 'S3', 'L4', 'L7'], seeds: 200,
+    name: 'retired-epoch-connects', arena: 'cell', breaks: ['S15', 'S2', 'S3', 'L4', 'L7'], seeds: 200, theme: 'replicas',
     edits: [{ file: 'shared/ledger/apply-replica.ts', find: '    epoch: volume.epoch + 1, version: volume.version + 1,\n', replace: '    epoch: volume.epoch, version: volume.version + 1,\n' }],
     why: 'a replaced replica keeps the secret that lets it connect', source: 'SAFETY.md 2.2 (per-epoch secret), S15',
   },
