@@ -9,6 +9,9 @@ import type { EventKind } from './kinds.ts';
 export const PHASES = ['forming', 'calm', 'electing', 'suspect', 'fencing', 'takeover', 'resync', 'creating', 'stopping', 'rebuilding', 'coldStart'] as const;
 export type Phase = (typeof PHASES)[number];
 
+/** Each kind of fault shall meet each phase this often in a run that is to prove something. */
+export const COVERAGE_MARK = 10;
+
 /** The phases of a cell at this moment. */
 export function phasesOf(cell: VirtualCell, isFormed: boolean): readonly Phase[] {
   const found = new Set<Phase>();

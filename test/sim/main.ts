@@ -3,40 +3,50 @@
  *
  * Exit codes: 0 every seed kept them, 1 one did not (its replay command is printed), 2 wrong usage.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { HOUR_MS } from '../../shared/units.ts';
 import { readArguments, replayCommand, USAGE, UsageError } from './arguments.ts';
-import type { SimArguments } from './arguments.ts';
-import { Coverage, coverageTable } from './coverage.ts';
+import type { RunArguments, SimArguments } from './arguments.ts';
+import { startWithBug } from './bugs/load.ts';
+import { COVERAGE_MARK } from './coverage.ts';
+import { failureKind, minimise } from './minimise.ts';
+import { eventCount, PLAN_VERSION } from './plan.ts';
+import type { SimPlan } from './plan.ts';
+import { currentCommit, parseResult, resultOf, ResultSum } from './results.ts';
+import type { SeedResult } from './results.ts';
 import { runSeed } from './run-seed.ts';
 import type { SeedOutcome } from './run-seed.ts';
 
-/** A kind that met a phase less often than this is marked in the table. */
-const COVERAGE_MARK = 3;
+/** How many plans are tried to cut one down. */
+const MINIMISE_RUNS_MAX = 400;
 
 async function main(): Promise<void> {
   const args = read();
-  const startedAtMs = performance.now();
-  const coverage = new Coverage();
-  let virtualMs = 0;
-  let strikes = 0;
-  const failed: SeedOutcome[] = [];
+  if (args.kind === 'sum') return sumUp(args.files, args.isJson);
+  if (args.bug === null) return await run(args);
+  const { bug } = args;
+  const rest = process.argv.slice(2).filter((word, at, all) => word !== '--bug' && all[at - 1] !== '--bug' && !word.startsWith('--bug='));
+  process.exitCode = await startWithBug(bug, [import.meta.filename, ...rest]);
+}
+
+async function run(args: RunArguments): Promise<void> {
+  const sum = new ResultSum();
+  const commit = currentCommit();
+  const plan = args.plan === null ? null : readPlan(args.plan);
+  let isMinimised = !args.doMinimise;
   for (let seed = args.fromSeed; seed <= args.toSeed; seed += 1) {
-    const outcome = await withTrace(args.trace, async (sink) => await runSeed({ seed, nodes: args.nodes, profile: args.profile, hours: args.hours, ...(sink === null ? {} : { sink }) }));
-    coverage.add(outcome.coverage);
-    virtualMs += outcome.virtualMs;
-    strikes += outcome.strikes;
-    if (outcome.failures.length > 0) failed.push(outcome);
-    tell(args, outcome);
+    const startedAtMs = performance.now();
+    const outcome = await withTrace(args.trace, async (sink) => await runSeed({ seed, nodes: args.nodes, profile: args.profile, hours: args.hours, ...(plan === null ? {} : { plan }), ...(sink === null ? {} : { sink }) }));
+    const result = resultOf(outcome, { realMs: performance.now() - startedAtMs, replay: replayCommand(args, outcome.seed), commit });
+    sum.add(result);
+    if (args.out !== null) appendFileSync(args.out, `${JSON.stringify(result)}\n`);
+    print(args.isJson ? JSON.stringify(result) : describe(outcome, result));
+    if (isMinimised || outcome.failures.length === 0) continue;
+    isMinimised = true;
+    await cutDown(outcome);
   }
-  const realMs = performance.now() - startedAtMs;
-  const sum = { seeds: args.toSeed - args.fromSeed + 1, failed: failed.length, virtualHours: virtualMs / HOUR_MS, strikes, realSeconds: realMs / 1000, timesRealTime: virtualMs / realMs };
-  if (args.isJson) process.stdout.write(`${JSON.stringify({ ...sum, coverage: coverage.counts() })}\n`);
-  else {
-    print(coverageTable(coverage, COVERAGE_MARK));
-    print(`${sum.seeds} seeds, ${sum.virtualHours.toFixed(2)} virtual hours in ${sum.realSeconds.toFixed(1)} s (${sum.timesRealTime.toFixed(0)} times real time), ${strikes} faults and requests, ${failed.length} failed`);
-  }
-  if (failed.length > 0) process.exitCode = 1;
+  if (!args.isJson) print(sum.describe(COVERAGE_MARK));
+  if (sum.failed.length > 0) process.exitCode = 1;
 }
 
 function read(): SimArguments {
@@ -49,6 +59,20 @@ function read(): SimArguments {
   }
 }
 
+function readPlan(path: string): SimPlan {
+  const plan = JSON.parse(readFileSync(path, 'utf8')) as SimPlan;
+  if (plan.version === PLAN_VERSION) return plan;
+  process.stderr.write(`sim: ${path} holds a plan of version ${plan.version}; this simulator plays version ${PLAN_VERSION}\n`);
+  process.exit(2);
+}
+
+function sumUp(files: readonly string[], isJson: boolean): void {
+  const sum = new ResultSum();
+  for (const file of files) for (const line of readFileSync(file, 'utf8').split('\n')) if (line !== '') sum.add(parseResult(line));
+  print(isJson ? JSON.stringify(sum.summary()) : sum.describe(COVERAGE_MARK));
+  if (sum.failed.length > 0) process.exitCode = 1;
+}
+
 async function withTrace<Value>(path: string | null, body: (sink: ((line: string) => void) | null) => Promise<Value>): Promise<Value> {
   if (path === null) return await body(null);
   const file = openSync(path, 'w');
@@ -59,17 +83,21 @@ async function withTrace<Value>(path: string | null, body: (sink: ((line: string
   }
 }
 
-function tell(args: SimArguments, outcome: SeedOutcome): void {
-  const { seed, failures, virtualMs, strikes, hash, plan } = outcome;
-  const replay = replayCommand(args, seed);
-  if (args.isJson) {
-    process.stdout.write(`${JSON.stringify({ seed, nodes: plan.nodes, profile: plan.profile, virtualMs, strikes, hash, failures, ...(failures.length === 0 ? {} : { replay }) })}\n`);
-    return;
+async function cutDown({ seed, plan, failures }: SeedOutcome): Promise<void> {
+  process.stderr.write(`cutting ${eventCount(plan)} events down, for: ${failureKind(failures)}\n`);
+  const cut = await minimise(plan, async (candidate) => failureKind((await runSeed({ seed, plan: candidate })).failures), MINIMISE_RUNS_MAX);
+  const path = `sim-${seed}.json`;
+  writeFileSync(path, `${JSON.stringify(cut.plan)}\n`);
+  print(`  ${eventCount(cut.plan)} of ${eventCount(plan)} events are left after ${cut.runs} runs: npm run sim -- --plan ${path}`);
+  for (const [at, round] of cut.plan.rounds.entries()) {
+    for (const { atMs, kind, pick, how, forMs } of round.events) print(`    round ${at + 1}, ${atMs} ms: ${kind} for ${forMs} ms (pick ${pick.toFixed(3)}, how ${how.toFixed(3)})`);
   }
-  print(`seed ${seed}: ${plan.nodes} nodes, ${plan.profile}${plan.isMild ? ', mild' : ''}, ${(virtualMs / HOUR_MS).toFixed(2)} h, ${strikes} faults and requests, ${failures.length === 0 ? 'kept' : 'BROKEN'} ${hash.slice(0, 16)}`);
-  if (failures.length === 0) return;
-  for (const failure of failures) print(`  ${failure}`);
-  print(`replay: ${replay}`);
+}
+
+function describe({ seed, failures, virtualMs, strikes, hash, plan }: SeedOutcome, { replay, realMs }: SeedResult): string {
+  const verdict = failures.length === 0 ? 'kept' : 'BROKEN';
+  const head = `seed ${seed}: ${plan.nodes} nodes, ${plan.profile}${plan.isMild ? ', mild' : ''}, ${(virtualMs / HOUR_MS).toFixed(2)} h at ${(virtualMs / realMs).toFixed(0)}x, ${strikes} faults and requests, ${verdict} ${hash.slice(0, 16)}`;
+  return failures.length === 0 ? head : [head, ...failures.map((failure) => `  ${failure}`), `replay: ${replay}`].join('\n');
 }
 
 function print(line: string): void {
