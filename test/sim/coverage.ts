@@ -1,6 +1,9 @@
 /**
  * Did each kind of fault meet the cell in each of its phases? A run in which some never met proves nothing of them.
  */
+import type { NodeId } from '../../shared/ids.ts';
+import type { NodeRecord } from '../../shared/model/node.ts';
+import type { TimingProfile } from '../../shared/model/timing.ts';
 import type { VirtualCell } from '../support/virtual-cell.ts';
 import { FAULT_KINDS } from './kinds.ts';
 import type { EventKind } from './kinds.ts';
@@ -12,31 +15,69 @@ export type Phase = (typeof PHASES)[number];
 /** Each kind of fault shall meet each phase this often in a run that is to prove something. */
 export const COVERAGE_MARK = 10;
 
-/** The phases of a cell at this moment. */
-export function phasesOf(cell: VirtualCell, isFormed: boolean): readonly Phase[] {
-  const found = new Set<Phase>();
-  const state = cell.state();
-  if (!isFormed) found.add('forming');
-  if (cell.leader() === null) found.add('electing');
-  let silent = 0;
-  for (const node of state.nodes.values()) {
-    const now = cell.room.nodeReport(node.id);
-    const isSilent = now.bootId !== node.bootId || !now.isMeshUp;
-    if (isSilent) silent += 1;
-    if (isSilent && (node.phase === 'active' || node.phase === 'draining' || node.phase === 'joining')) found.add('suspect');
-    if (node.phase === 'fencing') found.add('fencing');
+/** Follows what a cell is busy with. */
+export class PhaseWatch {
+  readonly #cell: VirtualCell;
+  readonly #profile: TimingProfile;
+  /** Since when a node that the ledger believes in is not heard, ms. */
+  readonly #silentSinceMs = new Map<NodeId, number>();
+  #isFormed = false;
+
+  constructor(cell: VirtualCell, profile: TimingProfile) {
+    this.#cell = cell;
+    this.#profile = profile;
   }
-  if (isFormed && 2 * silent > state.nodes.size) found.add('coldStart');
-  for (const instance of state.instances.values()) {
-    if (instance.phase === 'takeover' || (instance.phase === 'starting' && instance.moves.at(-1)?.reason === 'takenOver')) found.add('takeover');
-    if (instance.phase === 'starting' && instance.generation === 1) found.add('creating');
-    if (instance.phase === 'stopping') found.add('stopping');
+
+  /** Looks at the nodes. Call it often. */
+  look(): void {
+    const nodes = [...this.#cell.state().nodes.values()];
+    this.#isFormed ||= nodes.length > 0 && nodes.every(({ phase }) => phase === 'active');
+    const nowMs = this.#cell.world.clock.nowMs();
+    for (const node of nodes) {
+      if (!this.#isSilent(node)) this.#silentSinceMs.delete(node.id);
+      else if (!this.#silentSinceMs.has(node.id)) this.#silentSinceMs.set(node.id, nowMs);
+    }
   }
-  for (const volume of state.volumes.values()) {
-    if (!volume.formatted) found.add('creating');
-    else if (volume.inSync.length < volume.replicas.length) found.add(volume.epoch > 1 ? 'rebuilding' : 'resync');
+
+  /** What it is busy with now. */
+  now(): readonly Phase[] {
+    this.look();
+    const found = new Set<Phase>();
+    const { nodes, instances, volumes } = this.#cell.state();
+    if (!this.#isFormed) found.add('forming');
+    if (this.#cell.leader() === null) found.add('electing');
+    const nowMs = this.#cell.world.clock.nowMs();
+    let silent = 0;
+    for (const node of nodes.values()) {
+      const sinceMs = this.#silentSinceMs.get(node.id);
+      if (sinceMs !== undefined) silent += 1;
+      if (node.phase === 'fencing') found.add('fencing');
+      if (sinceMs === undefined || !isBelieved(node)) continue;
+      // Until then the leader only waits; from then on it probes, switches off, and counts to the proof.
+      found.add(nowMs - sinceMs < this.#profile.suspectAfterMs ? 'suspect' : 'fencing');
+    }
+    if (this.#isFormed && 2 * silent > nodes.size) found.add('coldStart');
+    for (const instance of instances.values()) {
+      if (instance.phase === 'takeover' || (instance.phase === 'starting' && instance.moves.at(-1)?.reason === 'takenOver')) found.add('takeover');
+      if (instance.phase === 'starting' && instance.generation === 1) found.add('creating');
+      if (instance.phase === 'stopping') found.add('stopping');
+    }
+    for (const volume of volumes.values()) {
+      if (!volume.formatted) found.add('creating');
+      else if (volume.inSync.length < volume.replicas.length) found.add(volume.epoch > 1 ? 'rebuilding' : 'resync');
+    }
+    return found.size === 0 ? ['calm'] : [...found];
   }
-  return found.size === 0 ? ['calm'] : [...found];
+
+  #isSilent(node: NodeRecord): boolean {
+    const now = this.#cell.room.nodeReport(node.id);
+    return node.phase !== 'removed' && node.phase !== 'admitted' && (now.bootId === null || now.bootId !== node.bootId || !now.isMeshUp || !this.#cell.processes(node.id).keeper);
+  }
+}
+
+/** Whether the ledger thinks that its present boot lives. */
+function isBelieved({ phase }: NodeRecord): boolean {
+  return phase === 'active' || phase === 'draining' || phase === 'joining' || phase === 'maintenance';
 }
 
 /** How often each kind met each phase: plain data, so that runs can be added up. */

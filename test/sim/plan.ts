@@ -51,8 +51,8 @@ export interface SimPlan {
   /** How many instances the cell begins with. */
   readonly instances: number;
   readonly rebuildAfterMs: number;
-  /** Whether the first storm waits until the first replicas are in sync. */
-  readonly beginsCalm: boolean;
+  /** When the first storm begins: with the first current, when the first instances were asked for, or when all is calm. */
+  readonly begins: 'forming' | 'creating' | 'calm';
   /** No round begins after this much virtual time, ms. */
   readonly limitMs: number;
   readonly rounds: readonly Round[];
@@ -89,7 +89,7 @@ export function planSeed(seed: number, wishes: PlanWishes): SimPlan {
   }
   return {
     version: PLAN_VERSION, seed, nodes, profile, hasBmc, isMild, spares: kinds.includes('nodeAdd') ? 2 : 0,
-    instances: 1 + Math.floor(chance.next() * 3), rebuildAfterMs: 20_000 + Math.floor(chance.next() * 5) * 10_000, beginsCalm: chance.next() < 0.75, limitMs, rounds,
+    instances: 1 + Math.floor(chance.next() * 3), rebuildAfterMs: 20_000 + Math.floor(chance.next() * 5) * 10_000, begins: isMild ? 'calm' : pickOf(['forming', 'creating', 'calm', 'calm'] as const, chance), limitMs, rounds,
   };
 }
 

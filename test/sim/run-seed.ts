@@ -11,7 +11,7 @@ import type { CellParameters } from '../../shared/model/cell.ts';
 import { CellWitness, holders } from '../support/cell-witness.ts';
 import { VirtualCell } from '../support/virtual-cell.ts';
 import { CALM_LIMIT_MS, chooseCore, coreUnrest, wholeUnrest } from './checkers/liveness.ts';
-import { Coverage, phasesOf } from './coverage.ts';
+import { Coverage, PhaseWatch } from './coverage.ts';
 import type { CoverageCounts } from './coverage.ts';
 import { planSeed } from './plan.ts';
 import type { Round, SimPlan } from './plan.ts';
@@ -79,7 +79,7 @@ class Running {
   readonly #plan: SimPlan;
   readonly #witness = new CellWitness();
   readonly #storm: Storm;
-  #isFormed = false;
+  readonly #phases: PhaseWatch;
 
   constructor(plan: SimPlan, sink: ((line: string) => void) | null) {
     this.#plan = plan;
@@ -100,8 +100,9 @@ class Running {
     });
     this.#witness.watch(this.cell);
     if (!plan.isMild) this.#setClocks();
+    this.#phases = new PhaseWatch(this.cell, TIMING_PROFILES[plan.profile]);
     this.#storm = new Storm(this.cell, {
-      phases: () => phasesOf(this.cell, this.#isFormed),
+      phases: () => this.#phases.now(),
       onStrike: ({ atMs: sinceMs, ...event }, node, before) => {
         this.strikes += 1;
         this.coverage.met(event.kind, before);
@@ -132,11 +133,10 @@ class Running {
 
   async #live(): Promise<void> {
     const { cell } = this;
-    await cell.ready();
-    await cell.run(this.#plan.instances);
-    // Some storms begin before the first replicas are in sync.
-    if (this.#plan.beginsCalm) await this.#untilCalm('formed', () => wholeUnrest(cell));
-    this.#isFormed = true;
+    const { begins } = this.#plan;
+    if (begins !== 'forming') await cell.ready();
+    for (let asked = 0; asked < this.#plan.instances && begins !== 'forming'; asked += 1) await cell.run(1);
+    if (begins === 'calm') await this.#untilCalm('formed', () => wholeUnrest(cell));
     for (const round of this.#plan.rounds) {
       if (this.#isOver()) return;
       await this.#weather(round);
@@ -182,6 +182,7 @@ class Running {
     const untilMs = world.clock.nowMs() + durationMs;
     while (world.clock.nowMs() < untilMs && !this.#isOver()) {
       await world.advance(Math.min(LOOK_MS, untilMs - world.clock.nowMs()));
+      this.#phases.look();
       this.#witness.look(this.#plan.isMild);
       this.#storm.tend();
     }
