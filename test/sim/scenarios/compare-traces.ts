@@ -12,8 +12,8 @@ import type { TraceLine } from './parse-story.ts';
 const STRICT_MS = 150;
 /** As far as DRBD's pings (ping-int 2 s, seen one second apart), an agent's looks (up to 1.5 s) and retries (0.3 s) move things. */
 const LOOSE_MS = 1_600;
-/** What the protocol times: suspicion, the end of leases, proofs, their silence included. */
-const TIMED = /is suspect|is trusted again|its keeper resets it|is to be fenced|\((?:leaseExpired|powerOffConfirmed)\)|by its watchdog/;
+/** What the protocol times: suspicion, the end of leases, proofs. */
+const TIMED = /is suspect|is trusted again|its keeper resets it|is to be fenced|\((?:leaseExpired|powerOffConfirmed)\)/;
 
 /** One line in a whole story: when it was since the world began, and under which command. */
 export interface PlacedLine extends TraceLine {

@@ -41,6 +41,12 @@ export const FAULT_COMMANDS: readonly CommandKind[] = [
   { sentence: 'BMC of A lies', pattern: /^BMC of (.+) lies$/, run: each(({ cell }, node) => cell.room.setBmc(node, { lies: true })) },
   { sentence: 'BMC of A is well', pattern: /^BMC of (.+) is well$/, run: each(({ cell }, node) => cell.room.setBmc(node, { isReachable: true, lies: false })) },
   { sentence: 'watchdog of A is missing', pattern: /^watchdog of (.+) is missing$/, run: each(withoutWatchdog) },
+  { sentence: 'watchdog of A bites 1 s late (from its next boot on)', pattern: /^watchdog of (\S+) bites (.+) late$/, run: (stage, name = '', duration = '') => {
+    stage.cell.faults(stage.node(name)).watchdogLatencyMs = durationMs(duration);
+  } },
+  { sentence: 'clock of A runs 2 % slow (or fast)', pattern: /^clock of (\S+) runs ([\d.]+) % (slow|fast)$/, run: (stage, name = '', percent = '', how = '') => {
+    stage.cell.faults(stage.node(name)).clock.setRate(1 + (how === 'fast' ? 1 : -1) * Number(percent) / 100);
+  } },
   { sentence: 'kill agent of A', pattern: /^kill agent of (.+)$/, run: each(({ cell }, node) => cell.killAgent(node)) },
   { sentence: 'start agent of A', pattern: /^start agent of (.+)$/, run: each(({ cell }, node) => cell.startAgent(node)) },
   { sentence: 'kill keeper of A', pattern: /^kill keeper of (.+)$/, run: each(({ cell }, node) => cell.killKeeper(node)) },
