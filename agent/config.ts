@@ -3,6 +3,7 @@
  */
 import * as v from 'valibot';
 import { ClusterError } from '../shared/errors.ts';
+import { ledgerConfig } from '../shared/ledger/etcd/config.ts';
 
 const NAME = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,30}$/));
 const PATH = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
@@ -33,6 +34,8 @@ const AGENT = v.strictObject({
   helperSocket: PATH,
   machine: MACHINE,
   profile: v.picklist(['fast', 'standard', 'soft']),
+  /** Where the cell's ledger is. */
+  ledger: v.optional(ledgerConfig, { kind: 'own' }),
   /** Name of the volume group for replicas, directory of images. */
   volumeGroup: v.optional(v.string(), 'vg0'),
   imageDirectory: v.optional(v.string(), '/var/lib/ves/images'),

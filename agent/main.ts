@@ -11,13 +11,11 @@ import { parseArgs } from 'node:util';
 import { ClusterError, describeError } from '../shared/errors.ts';
 import { parseBootId, parseCellId, parseMemberId, parseNodeId } from '../shared/ids.ts';
 import type { MemberId } from '../shared/ids.ts';
-import { createHeartbeatPath } from '../shared/ledger/node/heartbeat-path.ts';
-import { LedgerNode } from '../shared/ledger/node/ledger-node.ts';
+import type { LedgerMember } from '../shared/ledger/replicated-log.ts';
 import { DEFAULT_PARAMETERS, emptyCell } from '../shared/model/cell.ts';
 import type { CellState } from '../shared/model/cell.ts';
 import { TIMING_PROFILES } from '../shared/model/timing.ts';
 import type { VolumeRecord } from '../shared/model/volume.ts';
-import { uuid } from '../shared/random.ts';
 import { openDatagrams, parseAddress } from '../shared/net/datagrams.ts';
 import { loadLeaseKey } from '../shared/net/lease-key.ts';
 import { connectLines } from '../shared/net/lines.ts';
@@ -28,7 +26,6 @@ import { forgetCompiled, staySmall } from '../shared/process/stay-small.ts';
 import type { ProcessLog } from '../shared/process/process-log.ts';
 import { chance, clock, timers } from '../shared/process/process-world.ts';
 import { openGenerationStore } from '../shared/store/generation-store.ts';
-import { openLedgerStore } from '../shared/store/ledger-store.ts';
 import type { Member } from '../shared/wire/mesh.ts';
 import { SealedSocket } from '../shared/wire/sealed-socket.ts';
 import { parseAgentConfig } from './config.ts';
@@ -41,6 +38,7 @@ import { Lvm } from './drivers/lvm/run-lvm.ts';
 import { createNodeWorld } from './drivers/node-world.ts';
 import { Power } from './drivers/power/run-power.ts';
 import { Xen, XEN_DEFAULTS } from './drivers/xen/run-xen.ts';
+import { openLedger } from './open-ledger.ts';
 import { openMachine } from './machine-access.ts';
 import { createReplicas } from './replicas.ts';
 import { startAgent } from './runtime/agent.ts';
@@ -82,8 +80,7 @@ async function start(config: AgentConfig, log: ProcessLog): Promise<Agent> {
   const initial = emptyCell(parseCellId(config.cell), config.clusterUuid, { ...DEFAULT_PARAMETERS, profile: config.profile });
   const identity = await loadIdentity(world.files, chance);
   const leaseKey = await loadLeaseKey(world.files, chance);
-  const store = await openLedgerStore(world.files.absolute('ledger'), { newStoreUuid: () => uuid(chance) });
-  if (store.loaded.kind === 'amnesia') log.write({ event: 'alarm', subject: node, reason: `the ledger's store was damaged: ${store.loaded.reason}; this node begins a new one` });
+  const { storeUuid, make } = await openLedger(config.ledger, node, world);
   const generations = await openGenerationStore(world.files.absolute('generations'));
   const seeds: readonly Member[] = config.seeds.map((seed) => ({ id: parseMemberId(seed.id), peerId: seed.peerId, address: seed.address }));
   const mesh = await createMesh({
@@ -94,9 +91,8 @@ async function start(config: AgentConfig, log: ProcessLog): Promise<Agent> {
   if (leaseAddress === null) throw new ClusterError('InvalidConfig', `leaseListen: not an address and port: ${config.leaseListen}`, { retryable: false });
   const sealer = createSealer({ cell: initial.cell, self: node, privateKey: leaseKey.privateKey, peers: () => leaseKeysOf(ledger.state()) });
   const socket = new SealedSocket(await openDatagrams(leaseAddress), sealer);
-  const profile = TIMING_PROFILES[config.profile];
-  const ledger: LedgerNode = new LedgerNode({
-    self: node, world, mesh, store, profile, heartbeats: createHeartbeatPath({ self: node, socket, clock, state: () => ledger.state(), profile }), seeds: () => seeds.map((seed) => seed.id), onFatal: (error) => fail(log, error),
+  const ledger: LedgerMember = make({
+    self: node, world, mesh, socket, profile: TIMING_PROFILES[config.profile], seeds: () => seeds.map((seed) => seed.id), onFatal: (error) => fail(log, error),
   }, initial);
   const lvm = new Lvm(machine.runner, config.volumeGroup);
   const xen = new Xen({ runner: machine.runner, files: world.files, bootId: self.bootId, ...XEN_DEFAULTS });
@@ -105,7 +101,7 @@ async function start(config: AgentConfig, log: ProcessLog): Promise<Agent> {
   const replicas = createReplicas({ drbd, lvm, images: new Images(machine.runner, config.imageDirectory), files: world.files });
   drbd.start();
   return startAgent({
-    self, world, wallMs: () => Date.parse(world.clock.wallTime()), ledger, storeUuid: store.storeUuid, mesh, seeds, generations, replicas, domains: xen,
+    self, world, wallMs: () => Date.parse(world.clock.wallTime()), ledger, storeUuid, mesh, seeds, generations, replicas, domains: xen,
     socket,
     connectKeeper: async () => await connectLines(config.keeperSocket, { timers, timeoutMs: KEEPER_CONNECT_TIMEOUT_MS }),
     leaseKeysWith: (voter) => sealer.keysWith(voter),

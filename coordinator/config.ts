@@ -4,6 +4,7 @@
 import * as v from 'valibot';
 import { ClusterError } from '../shared/errors.ts';
 import type { CellId, MemberId } from '../shared/ids.ts';
+import { ledgerConfig } from '../shared/ledger/etcd/config.ts';
 import { cellId, environment, memberId, uuid } from '../shared/ledger/field-schema.ts';
 
 const PATH = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
@@ -40,6 +41,8 @@ const COORDINATOR = v.strictObject({
   seeds: v.pipe(v.array(v.strictObject({ id: memberId, peerId: v.pipe(v.string(), v.minLength(1), v.maxLength(255)), address: ADDRESS })), v.maxLength(1000)),
   accounts: v.pipe(v.array(ACCOUNT), v.maxLength(10_000)),
   profile: v.optional(v.picklist(['fast', 'standard', 'soft']), 'standard'),
+  /** Where the cell's ledger is. */
+  ledger: v.optional(ledgerConfig, { kind: 'own' }),
   /** Playground only: the machine room's socket, which opens `/v1/room`. */
   roomSocket: v.optional(PATH),
   /** Facts go here, else to standard error. */

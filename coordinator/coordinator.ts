@@ -4,10 +4,13 @@
 import { Hono } from 'hono';
 import { assert } from '../shared/errors.ts';
 import { followMembers, membersOf } from '../shared/ledger/node/follow-members.ts';
+import { EtcdLedger } from '../shared/ledger/etcd/etcd-ledger.ts';
 import { LedgerNode } from '../shared/ledger/node/ledger-node.ts';
 import type { LedgerStore } from '../shared/ledger/node/ports.ts';
+import type { LedgerMember } from '../shared/ledger/replicated-log.ts';
 import { DEFAULT_PARAMETERS, emptyCell } from '../shared/model/cell.ts';
 import { TIMING_PROFILES } from '../shared/model/timing.ts';
+import { createEtcdClients } from '../shared/net/etcd-client.ts';
 import { loadIdentity } from '../shared/net/identity.ts';
 import { createMesh } from '../shared/net/mesh.ts';
 import type { Libp2pMesh, MeshOptions } from '../shared/net/mesh.ts';
@@ -34,7 +37,7 @@ import { serveHttp } from './server.ts';
 export interface Coordinator {
   readonly httpPort: number;
   readonly meshAddresses: readonly string[];
-  readonly ledger: LedgerNode;
+  readonly ledger: LedgerMember;
   stop(): Promise<void>;
 }
 
@@ -52,11 +55,10 @@ export async function startCoordinator(config: CoordinatorConfig, world: World, 
     const accounts = createAccounts(config.accounts);
     const projection = await openProjection(config.dataDirectory, config, world);
     opened.push(async () => await projection.close());
-    const store = await openStore(config, world);
-    opened.push(async () => await store.close());
+    const makeLedger = await openLedger(config, world, onFatal, (close) => opened.push(close));
     const mesh = await openMesh(config, world, meshOptions);
     opened.push(async () => await mesh.stop());
-    const ledger = createLedger(config, world, mesh, store, onFatal);
+    const ledger = makeLedger(mesh);
     opened.push(() => Promise.resolve(ledger.stop()));
     followMembers(ledger, mesh, () => lastKnownMembers(config, projection));
     projection.follow(ledger, createRecall({ world, mesh, leader: () => ledger.status().leader, nodes: () => ledger.state().nodes.values().map((node) => node.id) }));
@@ -99,19 +101,24 @@ async function openMesh(config: CoordinatorConfig, world: World, options: Pick<M
   });
 }
 
-function createLedger(config: CoordinatorConfig, world: World, mesh: Libp2pMesh, store: LedgerStore, onFatal: (error: unknown) => void): LedgerNode {
+/** Opens what this member's ledger is kept in or reached by; `onOpen` gets how to close that. */
+async function openLedger(config: CoordinatorConfig, world: World, onFatal: (error: unknown) => void, onOpen: (close: () => Promise<void>) => void): Promise<(mesh: Libp2pMesh) => LedgerMember> {
+  const initial = emptyCell(config.cell, config.clusterUuid, { ...DEFAULT_PARAMETERS, profile: config.profile });
+  const profile = TIMING_PROFILES[config.profile];
+  const self = config.member;
+  if (config.ledger.kind === 'etcd') {
+    const endpoints = await createEtcdClients(config.ledger, world.timers);
+    onOpen(() => Promise.resolve(endpoints.forEach((endpoint) => endpoint.close())));
+    return (mesh) => new EtcdLedger({ self, world, mesh, endpoints, profile, mayLead: false, onFatal }, initial);
+  }
+  const store = await openStore(config, world);
+  onOpen(async () => await store.close());
   const { loaded } = store;
   if (loaded.kind === 'loaded' && loaded.snapshot !== null) {
     const { clusterUuid } = loaded.snapshot.data as { readonly clusterUuid?: unknown };
     assert(clusterUuid === config.clusterUuid, `the ledger in ${config.dataDirectory} is of cluster ${String(clusterUuid)}, the configuration of ${config.clusterUuid}`);
   }
-  return new LedgerNode(
-    {
-      self: config.member, world, mesh, store, profile: TIMING_PROFILES[config.profile], onFatal,
-      seeds: () => config.seeds.map((seed) => seed.id),
-    },
-    emptyCell(config.cell, config.clusterUuid, { ...DEFAULT_PARAMETERS, profile: config.profile }),
-  );
+  return (mesh) => new LedgerNode({ self, world, mesh, store, profile, onFatal, seeds: () => config.seeds.map((seed) => seed.id) }, initial);
 }
 
 /** Until the ledger was heard, those of the last run and of the configuration are admitted. */

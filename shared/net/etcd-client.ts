@@ -7,10 +7,12 @@
 import { Agent, request as requestHttp } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent as TlsAgent, request as requestHttps } from 'node:https';
+import { readFile } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { ClusterError } from '../errors.ts';
 import { isJsonObject } from '../json.ts';
 import type { JsonObject } from '../json.ts';
+import type { EtcdConfig } from '../ledger/etcd/config.ts';
 import type { EtcdEndpoint, EtcdPair, EtcdRange, EtcdWatcher, EtcdWrite } from '../ledger/etcd/etcd-port.ts';
 import type { Timers } from '../world.ts';
 
@@ -33,6 +35,21 @@ export interface EtcdClientOptions {
 /** A member of an etcd, and how to let go of it. */
 export interface EtcdClient extends EtcdEndpoint {
   close(): void;
+}
+
+/** All members of the etcd that a configuration names. Throws ClusterError `InvalidConfig` when a file of it cannot be read. */
+export async function createEtcdClients({ endpoints, caFile, certificateFile, keyFile }: EtcdConfig, timers: Timers): Promise<readonly EtcdClient[]> {
+  const [ca, cert, key] = await Promise.all([caFile, certificateFile, keyFile].map(readPem));
+  const tls = { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) };
+  return endpoints.map((url) => createEtcdClient({ url, timers, tls }));
+}
+
+async function readPem(path: string | undefined): Promise<string | undefined> {
+  try {
+    return path === undefined ? undefined : await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new ClusterError('InvalidConfig', `the configuration of the ledger names ${path}, which cannot be read`, { retryable: false, cause });
+  }
 }
 
 /** Makes one; nothing is connected yet. */
