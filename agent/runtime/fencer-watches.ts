@@ -25,6 +25,7 @@ import { askHelper } from './probes.ts';
 
 /** Phases in which a boot of the node may run domains, so that its death must be proven. */
 const WATCHED: readonly NodePhase[] = ['joining', 'active', 'draining', 'maintenance', 'fencing'];
+const PROFILES = Object.values(TIMING_PROFILES);
 const PROPOSE_TIMEOUT_MS = 3 * SECOND_MS;
 const POWER_TIMEOUT_MS = 5 * SECOND_MS;
 
@@ -352,8 +353,9 @@ export class Watches {
   /** A boot may still go by a profile that the cell has left: the ledger remembers the longest wait that it needs. */
   #waits(node: NodeId): FenceWaits {
     const fenceWaitMs = fenceWaitOf(this.#ports.log.state(), node);
-    const profiles = Object.values(TIMING_PROFILES).filter((profile) => profile.fenceWaitMs <= fenceWaitMs);
-    return { fenceWaitMs, nodeFenceMs: Math.max(...profiles.map(nodeFenceMs)) };
+    let longestMs = -Infinity;
+    for (const profile of PROFILES) if (profile.fenceWaitMs <= fenceWaitMs) longestMs = Math.max(longestMs, nodeFenceMs(profile));
+    return { fenceWaitMs, nodeFenceMs: longestMs };
   }
 
   #profile(): TimingProfile {

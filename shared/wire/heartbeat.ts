@@ -30,41 +30,53 @@ export type Heartbeat = { readonly from: string; readonly to: string; readonly t
 export function encodeHeartbeat(message: Heartbeat): Uint8Array {
   const isHeartbeat = message.kind === 'heartbeat';
   const bytes = new Uint8Array(HEAD_BYTES + 3 * COUNT_BYTES_MAX);
-  const view = new DataView(bytes.buffer);
   bytes[0] = HEARTBEAT_MAGIC;
   bytes[1] = 16 * VERSION + (isHeartbeat ? HEARTBEAT : RESPONSE);
-  view.setUint32(2, storeOf(message.from));
-  view.setUint32(2 + STORE_BYTES, storeOf(message.to));
+  setStore(bytes, 2, message.from);
+  setStore(bytes, 2 + STORE_BYTES, message.to);
   let end = setCount(bytes, HEAD_BYTES, message.term);
   end = setCount(bytes, end, message.round);
   if (isHeartbeat) end = setCount(bytes, end, message.commit);
-  return bytes.subarray(0, end);
+  return bytes.slice(0, end);
 }
 
 /** The message that `from` sealed for `to`, or null when the bytes are anything but a whole one of this version. */
 export function decodeHeartbeat(bytes: Uint8Array, from: MemberId, to: MemberId): Heartbeat | null {
   const kind = (bytes[1] ?? 0) - 16 * VERSION;
   if (bytes.length < HEAD_BYTES || bytes[0] !== HEARTBEAT_MAGIC || (kind !== HEARTBEAT && kind !== RESPONSE)) return null;
-  const counts = countsIn(bytes.subarray(HEAD_BYTES));
-  const [term, round, commit] = counts ?? [];
-  if (counts?.length !== (kind === HEARTBEAT ? 3 : 2) || term === undefined || round === undefined) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const common = { from: voterOf(from, view.getUint32(2)), to: voterOf(to, view.getUint32(2 + STORE_BYTES)), term, round };
-  return commit === undefined ? { kind: 'heartbeatResponse', ...common } : { kind: 'heartbeat', ...common, commit };
+  const counts = countsIn(bytes, HEAD_BYTES);
+  if (counts === null || counts.length !== (kind === HEARTBEAT ? 3 : 2)) return null;
+  const [term = 0, round = 0, commit = 0] = counts;
+  const common = { from: voterOf(from, bytes, 2), to: voterOf(to, bytes, 2 + STORE_BYTES), term, round };
+  return kind === HEARTBEAT ? { kind: 'heartbeat', ...common, commit } : { kind: 'heartbeatResponse', ...common };
 }
 
-/** The part of a voter id that names its store: 32 bits, eight hex digits in the id (ids.ts). */
-function storeOf(voter: string): number {
-  return Number.parseInt(voter.slice(voter.lastIndexOf('.') + 1), 16);
+/** Writes the part of a voter id that names its store: 32 bits, eight hex digits in the id (ids.ts). */
+function setStore(bytes: Uint8Array, at: number, voter: string): void {
+  const store = Number.parseInt(voter.slice(voter.lastIndexOf('.') + 1), 16);
+  for (let byte = 0; byte < STORE_BYTES; byte += 1) bytes[at + byte] = store >>> (8 * (STORE_BYTES - 1 - byte));
 }
 
-function voterOf(member: MemberId, store: number): string {
-  return `${member}.${store.toString(16).padStart(2 * STORE_BYTES, '0')}`;
+/** The voter that each member was last: the same one for as long as its store lives. */
+const VOTERS = new Map<MemberId, { readonly store: number; readonly voter: string }>();
+/** More members than a cell has; beyond it all are forgotten. */
+const VOTERS_MAX = 2_000;
+
+function voterOf(member: MemberId, bytes: Uint8Array, at: number): string {
+  let store = 0;
+  for (let byte = 0; byte < STORE_BYTES; byte += 1) store = store * 256 + (bytes[at + byte] ?? 0);
+  const known = VOTERS.get(member);
+  if (known?.store === store) return known.voter;
+  const voter = `${member}.${store.toString(16).padStart(2 * STORE_BYTES, '0')}`;
+  if (VOTERS.size >= VOTERS_MAX) VOTERS.clear();
+  VOTERS.set(member, { store, voter });
+  return voter;
 }
 
 /** Returns where the count ends. */
 function setCount(bytes: Uint8Array, at: number, value: number): number {
-  let [left, end] = [value, at];
+  let left = value;
+  let end = at;
   for (; left >= 128; left = Math.floor(left / 128)) {
     bytes[end] = 128 + (left % 128);
     end += 1;
@@ -73,18 +85,21 @@ function setCount(bytes: Uint8Array, at: number, value: number): number {
   return end + 1;
 }
 
-/** All counts of the bytes; null when one is cut, too long, or longer than it needs. */
-function countsIn(bytes: Uint8Array): readonly number[] | null {
+/** All counts from `begin` on; null when one is cut, too long, or longer than it needs. */
+function countsIn(bytes: Uint8Array, begin: number): readonly number[] | null {
   const counts: number[] = [];
-  let [value, length] = [0, 0];
-  for (const byte of bytes) {
+  let value = 0;
+  let length = 0;
+  for (let at = begin; at < bytes.length; at += 1) {
+    const byte = bytes[at] ?? 0;
     value += (byte % 128) * 128 ** length;
     length += 1;
     if (length > COUNT_BYTES_MAX) return null;
     if (byte >= 128) continue;
     if (byte === 0 && length > 1) return null;
     counts.push(value);
-    [value, length] = [0, 0];
+    value = 0;
+    length = 0;
   }
   return length === 0 ? counts : null;
 }

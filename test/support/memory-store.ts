@@ -41,7 +41,7 @@ export class MemoryStore implements LedgerStore {
 
   get loaded(): LoadedLedger {
     if (this.hardState.term === 0 && this.snapshot === null) return { kind: 'fresh' };
-    return { kind: 'loaded', hardState: this.hardState, snapshot: this.snapshot, entries: this.entries };
+    return { kind: 'loaded', hardState: this.hardState, snapshot: this.snapshot, entries: [...this.entries] };
   }
 
   /** A bit of what was written is another now. */
@@ -109,7 +109,14 @@ export class MemoryStore implements LedgerStore {
       this.entries = batch.compactTo === undefined ? [] : this.entries.filter((entry) => entry.index > index);
     }
     const first = batch.entries?.[0]?.index;
-    if (batch.entries !== undefined && first !== undefined) this.entries = [...this.entries.filter((entry) => entry.index < first), ...batch.entries];
+    if (batch.entries !== undefined && first !== undefined) this.#append(batch.entries, first);
     this.hardState = batch.hardState ?? this.hardState;
+  }
+
+  /** Replaces what is there from `first` on. Whoever loaded the list before has it as it was. */
+  #append(entries: readonly Entry[], first: number): void {
+    const firstHere = this.entries[0]?.index ?? first;
+    this.entries.length = Math.min(this.entries.length, Math.max(0, first - firstHere));
+    this.entries.push(...entries);
   }
 }

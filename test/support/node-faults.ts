@@ -3,6 +3,7 @@
  */
 import { unreachable } from '../../shared/errors.ts';
 import type { Clock, RunResult } from '../../shared/world.ts';
+import { isoTime } from './virtual-world.ts';
 import type { VirtualWorld } from './virtual-world.ts';
 
 /**
@@ -54,7 +55,7 @@ export class NodeClock implements Clock {
   }
 
   wallTime(): string {
-    return new Date(this.wallMs()).toISOString();
+    return isoTime(this.wallMs());
   }
 }
 

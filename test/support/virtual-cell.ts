@@ -568,21 +568,14 @@ export class VirtualCell {
     };
   }
 
-  /** Two bytes in front say who seals: nobody forges here, so nothing is encrypted. */
+  /** A seal is a note on the bytes of who made them: nobody forges here, and nobody writes into what was sent. */
   #sealer(self: NodeId): Sealer {
-    const mark = this.#members.indexOf(self);
     return {
-      seal: (_to, bytes) => {
-        const sealed = new Uint8Array(MARK_BYTES + bytes.length);
-        sealed[0] = mark >> 8;
-        sealed[1] = mark & 0xff;
-        sealed.set(bytes, MARK_BYTES);
-        return sealed;
+      seal: (_to, bytes: Sealed) => {
+        bytes.sealedBy = self;
+        return bytes;
       },
-      open: (sealed) => {
-        const from = this.#members[(sealed[0] ?? 0) * 256 + (sealed[1] ?? 0)];
-        return from === undefined ? null : { from, bytes: sealed.subarray(MARK_BYTES) };
-      },
+      open: (sealed: Sealed) => (sealed.sealedBy === undefined ? null : { from: sealed.sealedBy, bytes: sealed }),
     };
   }
 
@@ -732,10 +725,10 @@ export class VirtualCell {
   }
 
   /** RunInstances as a user asks for it. Settles as virtual time goes on. */
-  async askToRun(count: number): Promise<IntentAnswer> {
+  async askToRun(count: number, clientToken: string | null = null): Promise<IntentAnswer> {
     const leader = this.leader();
     if (leader === null) throw new Error('no leader');
-    return (await this.#mustCoordinate().mesh.request(leader, 'intent', this.intentToRun(count), { timeoutMs: 10_000 })) as IntentAnswer;
+    return (await this.#mustCoordinate().mesh.request(leader, 'intent', { ...this.intentToRun(count), clientToken }, { timeoutMs: 10_000 })) as IntentAnswer;
   }
 
   /** The coordinator, as its app asks it. */
@@ -858,8 +851,7 @@ function askAgent(running: RunningNode, helper: (call: HelperCall) => Promise<nu
   });
 }
 
-/** Length of what a seal puts in front. */
-const MARK_BYTES = 2;
+type Sealed = Uint8Array & { sealedBy?: NodeId };
 
 /** What a keeper is told; seals of this cell need none. */
 const LEASE_KEYS = { sendKey: '5e'.repeat(32), receiveKey: 'ec'.repeat(32) };

@@ -9,8 +9,9 @@ import type { AppliedEntry } from '../../../shared/ledger/commands.ts';
 import { isFenced } from '../../../shared/model/node.ts';
 import { CLOCK_RATE_ERROR, nodeFenceMs, TIMING_PROFILES } from '../../../shared/model/timing.ts';
 import type { TimingProfile } from '../../../shared/model/timing.ts';
-import { constantsHash, decodeLease } from '../../../shared/wire/lease.ts';
+import { constantsHash } from '../../../shared/wire/lease.ts';
 import type { Checker, Scene } from './checker.ts';
+import { decodeOnce } from './decode-once.ts';
 
 /** Renewals remembered for each boot: more than can be under way. */
 const SENT_KEPT = 400;
@@ -95,7 +96,7 @@ export function watchFences({ cell, newest, violate }: Scene): LeaseChecker {
       if (nowMs() > limitMs + ROUNDING_MS) violate(`S9 ${node} petted its watchdog ${confirmedAtMs === null ? 'without a lease' : `${Math.round(nowMs() - confirmedAtMs)} ms after the last granted renewal was sent`}`);
     },
     sent: (node, bootId, bytes) => {
-      const renewal = decodeLease(bytes);
+      const renewal = decodeOnce(bytes);
       if (renewal?.kind !== 'renewal') return;
       const lease = leaseOf(node, bootId);
       lease.profile = profileOf(renewal.constants) ?? lease.profile;
@@ -104,7 +105,7 @@ export function watchFences({ cell, newest, violate }: Scene): LeaseChecker {
       if (lease.sentAtMs.size > SENT_KEPT) forgetOldest(lease.sentAtMs);
     },
     heard: (node, bootId, bytes) => {
-      const grant = decodeLease(bytes);
+      const grant = decodeOnce(bytes);
       if (grant?.kind !== 'grant' || grant.status !== 'granted') return;
       const lease = leaseOf(node, bootId);
       const sentAtMs = lease.sentAtMs.get(grant.nonce);

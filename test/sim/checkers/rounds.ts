@@ -4,8 +4,9 @@
  * Rounds are seen where the leader asks its ledger for one, renewals and grants at its socket. All on one node, so no clock is compared with another's.
  */
 import type { NodeId } from '../../../shared/ids.ts';
-import { decodeLease, LEASE_MAGIC } from '../../../shared/wire/lease.ts';
+import { LEASE_MAGIC } from '../../../shared/wire/lease.ts';
 import type { Checker, Scene } from './checker.ts';
+import { decodeOnce } from './decode-once.ts';
 
 /** Renewals and rounds remembered for each member: more than can be under way. */
 const KEPT = 200;
@@ -43,7 +44,7 @@ export function watchRounds({ cell, violate }: Scene): RoundChecker {
     },
     heard: (node, bytes) => {
       if (bytes[0] !== LEASE_MAGIC) return;
-      const renewal = decodeLease(bytes);
+      const renewal = decodeOnce(bytes);
       if (renewal?.kind !== 'renewal') return;
       const { arrived } = seatOf(node);
       if (!arrived.has(renewal.nonce)) arrived.set(renewal.nonce, nowMs());
@@ -52,7 +53,7 @@ export function watchRounds({ cell, violate }: Scene): RoundChecker {
     },
     sent: (node, bytes) => {
       if (bytes[0] !== LEASE_MAGIC) return;
-      const grant = decodeLease(bytes);
+      const grant = decodeOnce(bytes);
       if (grant?.kind !== 'grant' || grant.status !== 'granted') return;
       const seat = seatOf(node);
       const arrivedAtMs = seat.arrived.get(grant.nonce);

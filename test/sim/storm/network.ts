@@ -119,8 +119,8 @@ export const stray: Strike = ({ cell, during, later }, event) => {
       const old = pickFrom(remembered, cell.world.chance.next());
       if (old === undefined) return;
       if (cell.world.chance.next() < 0.8) cell.strayDatagram(old.to, old.bytes, old.from);
-      // Sealed by nobody in the cell: the first two bytes name the one who sealed.
-      else cell.strayDatagram(old.to, Uint8Array.from([0xff, 0xff, ...cell.world.chance.bytes(64)]), old.from);
+      // Sealed by nobody in the cell.
+      else cell.strayDatagram(old.to, cell.world.chance.bytes(66), old.from);
     });
   }
   later(event.forMs, [], () => {

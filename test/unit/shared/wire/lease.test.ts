@@ -47,6 +47,23 @@ lease('that are cut, longer, of another version or kind, or name nothing valid a
   assert.is(decodeLease(unknownStatus), null);
 });
 
+lease('say what they say, also right after one of the same boot that said something else', () => {
+  const bytes = encodeRenewal(renewal);
+  for (let at = 0; at < bytes.length; at += 1) {
+    assert.equal(decodeLease(bytes), renewal);
+    const changed = Uint8Array.from(bytes);
+    changed[at] = (bytes[at] ?? 0) ^ 1;
+    const fresh = Uint8Array.from([...changed]);
+    const first = decodeLease(changed);
+    // What is remembered of the boot is another one by now.
+    decodeLease(encodeRenewal({ ...renewal, node: parseNodeId('other') }));
+    assert.equal(first, decodeLease(fresh), `byte ${at}`);
+    assert.not.equal(first, renewal, `byte ${at}`);
+  }
+  const next = { ...renewal, nonce: nonceOf(123_456_789_013, 5) };
+  assert.equal(decodeLease(encodeRenewal(next)), next);
+});
+
 lease('made of noise never throw', () => {
   const chance = seededChance(1);
   for (let round = 0; round < 2_000; round += 1) {
