@@ -49,7 +49,7 @@ function afterBroadcast(resource: Resource, os: State, ns: State): void | Promis
     sendState(resource, ns);
   }
   if (os.conn !== CONN.wfBitMapS && ns.conn === CONN.wfBitMapS && resource.state.conn === CONN.wfBitMapS) {
-    resource.wire?.send(resource, { kind: 'bitmap', ranges: resource.outOfSync.ranges() });
+    sendBitmapWhenQuiet(resource);
   }
   noteLostPeerData(resource, os, ns);
   if (os.role === ROLE.primary && ns.role === ROLE.secondary) saveMetadata(resource);
@@ -57,6 +57,23 @@ function afterBroadcast(resource: Resource, os: State, ns: State): void | Promis
   if (isStarting(ns.conn) && !isStarting(os.conn)) beginFullSync(resource);
   if (os.disk !== DISK.failed && ns.disk === DISK.failed) return giveUpDisk(resource, ns);
   finishAfterState(resource, os, ns);
+}
+
+/**
+ * Only once no write is under way on the local disk: one that began alone is in no bitmap yet, and would be acknowledged after the resync
+ * that missed it (drbd_queue_bitmap_io waits for ap_bio_cnt to fall to 0; new requests are held meanwhile).
+ */
+function sendBitmapWhenQuiet(resource: Resource): void {
+  const { wire } = resource;
+  if (!resource.isAlive || wire === null || resource.state.conn !== CONN.wfBitMapS) return;
+  if (resource.log.some((request) => request.local === 'pending')) {
+    // Tried again at each change; one of a connection that ended is for nobody.
+    void resource.stateChanged().then(() => {
+      if (resource.wire === wire) sendBitmapWhenQuiet(resource);
+    });
+    return;
+  }
+  wire.send(resource, { kind: 'bitmap', ranges: resource.outOfSync.ranges() });
 }
 
 const isStarting = (conn: State['conn']): boolean => conn === CONN.startingSyncS || conn === CONN.startingSyncT;

@@ -114,6 +114,8 @@ function writeLocally(resource: Resource, request: Request): void {
       noteIoError(resource, true);
     }
     settle(resource, request);
+    // Also for one that still waits for the peer: the local disk is quiet.
+    resource.wakeStateWaiters();
   });
 }
 

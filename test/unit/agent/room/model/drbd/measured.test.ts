@@ -637,6 +637,26 @@ measured('E: a peer that answers pings but not writes is given up after ko-count
   assert.is(write.outcome, 'acked');
 });
 
+measured('bitmaps are exchanged only when no write is under way on the local disk: it may not be in them yet', async () => {
+  const lab = new Lab();
+  await withGuest(lab);
+  lab.policy = fencing(4);
+  lab.cut();
+  await lab.time.pass(8_000);
+  assert.is(await lab.write('node1', 2, 'alone'), 'acked');
+  lab.disk('node1').fail('slow');
+  const write = pendingWrite(lab, 'node1', 3, 'stuck');
+  await lab.time.pass(100);
+  lab.heal();
+  await lab.time.pass(10_000);
+  assert.match(await lab.state('node1'), /WFBitMapS/);
+  lab.disk('node1').repair();
+  await lab.time.pass(5_000);
+  assert.is(write.outcome, 'acked');
+  assert.match(await lab.state('node1'), /Connected UpToDate\/UpToDate$/);
+  assert.equal([lab.disk('node2').read(2), lab.disk('node2').read(3)], ['alone', 'stuck']);
+});
+
 measured('a cut that heals before anybody notices delays messages and swaps none', async () => {
   const lab = new Lab({ timings: { messageMs: 10 } });
   await withGuest(lab);
