@@ -61,6 +61,8 @@ export class Observer {
   readonly #persist: (key: string, value: string | null) => void;
   readonly #instances = new Map<string, Watched>();
   readonly #violations: Violation[] = [];
+  /** Told each record as it is acknowledged, for checkers. */
+  onAcknowledged: ((instance: string, record: number) => void) | null = null;
 
   /** `persist` keeps what must outlive the room's process: acknowledged records and violations. */
   constructor(clock: Clock, persist: (key: string, value: string | null) => void) {
@@ -92,6 +94,7 @@ export class Observer {
     watched.lastAcked = record;
     watched.lastAckedAtMs = this.#clock.nowMs();
     this.#persist(`ack/${instance}/${slot}`, String(record));
+    this.onAcknowledged?.(instance, record);
   }
 
   /** A guest started and found these records on its disk, by slot. Each acknowledged one must be there, or a newer one in its slot. */

@@ -51,7 +51,7 @@ export const DISK_BUGS: readonly Bug[] = [
   },
   {
     name: 'stand-alone-left', arena: 'cell', breaks: ['L4', 'L7'], seeds: 60, theme: 'replicas',
-    edits: [{ file: STEPS, find: "return peer === undefined || isPeerDead(peer) ? settled : { kind: 'connect' };", replace: "return peer === undefined || isPeerDead(peer) || resource.connection === 'StandAlone' ? settled : { kind: 'connect' };" }],
+    edits: [{ file: STEPS, find: "return peer === undefined || isPeerDead(peer) ? settled : { kind: 'connect' };", replace: "return peer === undefined || isPeerDead(peer) || resource.role === 'Primary' ? settled : { kind: 'connect' };" }],
     why: 'a new primary that went StandAlone is never connected again', source: 'DRBD.md A3',
   },
   {

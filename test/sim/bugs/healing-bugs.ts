@@ -13,7 +13,6 @@ const RECONCILER = 'agent/runtime/reconciler.ts';
 const PLACE = 'shared/ledger/apply-place.ts';
 const APPLY_FENCE = 'shared/ledger/apply-fence.ts';
 const NODE = 'shared/ledger/apply-node.ts';
-const CAPACITY = 'shared/ledger/capacity.ts';
 const CREATE = 'shared/ledger/apply-create.ts';
 const INTAKE = 'agent/runtime/intake.ts';
 
@@ -97,12 +96,7 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'what a former boot held is never released when its node starts again', source: 'SAFETY.md 5.1 (NodeBoot), 5.5',
   },
   {
-    name: 'reservation-not-counted', arena: 'cell', breaks: ['S16', 'L2'], seeds: 200,
-    edits: [{ file: CAPACITY, find: 'export function missingMiB(', replace: 'export function missingMiB(...given: Parameters<typeof missingWithReservations>): number {\n  return Math.min(0, missingWithReservations(...given));\n}\n\nfunction missingWithReservations(' }],
-    why: 'more memory is promised than a node has', source: 'SAFETY.md 5.2 (reservation), S16',
-  },
-  {
-    name: 'token-applied-twice', arena: 'cell', breaks: ['S13'], seeds: 200,
+    name: 'token-applied-twice', arena: 'cell', breaks: ['S13'], seeds: 60,
     edits: [
       { file: CREATE, find: 'if (earlier !== null) return earlier;', replace: '' },
       { file: INTAKE, find: 'if (earlier !== undefined) return answerRepeated(intent, earlier);', replace: 'if (earlier?.requestHash === \'\') return answerRepeated(intent, earlier);' },

@@ -5,7 +5,7 @@
  * ledger state names a replica, its disk must have all of them. One exception is declared (SAFETY.md 2.5, DRBD.md A1): after a
  * disk failed, until the shrink or the mark of the failure is in the ledger; it is bounded here by the node's next attestation.
  */
-import type { NodeId } from '../../../shared/ids.ts';
+import type { InstanceId, NodeId } from '../../../shared/ids.ts';
 import type { VolumeRecord } from '../../../shared/model/volume.ts';
 import type { BlockDevice } from '../../../agent/room/model/disk.ts';
 import type { VirtualCell } from '../../support/virtual-cell.ts';
@@ -16,23 +16,25 @@ const DOUBT_MS = 15_000;
 
 export function watchInSync({ cell, newest, violate }: Scene): Checker {
   const doubts = new Doubts(cell);
-  /** Between two entries, the ring's newest record tells all that can go wrong. */
-  const checkNewest = (volume: VolumeRecord): void => {
-    const record = volume.instance === null ? null : cell.room.observer.lastAcked(volume.instance);
-    if (record === null || volume.instance === null) return;
+  const checkNewest = (volume: VolumeRecord, instance: string, record: number): void => {
     for (const node of volume.inSync) {
       const disk = doubts.diskOf(volume, node, newest()?.nodes.get(node)?.bootId ?? null);
       if (disk === null) continue;
       const slot = record % RING_SLOTS;
-      const found = recordIn(volume.instance, disk.read(slot + 1));
+      const found = recordIn(instance, disk.read(slot + 1));
       if (found !== null && found >= record) continue;
       violate(`${isApart(cell, volume) ? 'S4' : 'S3'} record ${record} of ${volume.id} was acknowledged, and is not on ${node}, which counts as in sync (it has ${String(found)})`);
     }
   };
+  // The very moment counts: a resynchronisation may close the gap soon after, and a second failure may come before that.
+  cell.room.observer.onAcknowledged = (instance, record) => {
+    const state = newest();
+    for (const id of state?.instances.get(instance as InstanceId)?.volumes ?? []) {
+      const volume = state?.volumes.get(id);
+      if (volume !== undefined && isChecked(volume)) checkNewest(volume, instance, record);
+    }
+  };
   return {
-    look: () => {
-      for (const volume of newest()?.volumes.values() ?? []) if (isChecked(volume)) checkNewest(volume);
-    },
     // Who joins the set must have all of them, not only the newest.
     applied: (_entry, before, after) => {
       if (before === null || before.volumes === after.volumes) return;

@@ -40,8 +40,9 @@ export function watchPower({ cell, newest, violate }: Scene): Checker {
       if (target === undefined || target.bootId === null) return;
       // One that is starting has no boot yet, and nothing that could run twice.
       const isGivenUp = target.fenceIntentIndex !== null || target.phase === 'fenced' || target.phase === 'removed';
-      const isItsBoot = cell.room.nodeReport(target.id).bootId === target.bootId;
-      if (!isGivenUp && isItsBoot) violate(`S10 ${node} switches ${target.id} off, and the ledger has not given that boot up`);
+      // A new boot that the ledger does not know yet is hit by an order against the one before: it has nothing to lose.
+      const { bootId } = cell.room.nodeReport(target.id);
+      if (!isGivenUp && (bootId === null || bootId === target.bootId)) violate(`S10 ${node} switches ${target.id} off, and the ledger has not given that boot up`);
     },
   };
 }

@@ -9,10 +9,17 @@ import type { Strike } from './site.ts';
 /** So many instances for each node, and this many at least. */
 const INSTANCES_MAX = 6;
 
-export const userRun: Strike = ({ cell }) => {
+/** Of those who ask for an instance, so many do so with a client token, and ask again although they may have been answered. */
+const REPEATED = 0.4;
+const REPEAT_MS_MAX = 4_000;
+
+export const userRun: Strike = ({ cell }, event) => {
   if (wanted(cell).length >= Math.max(INSTANCES_MAX, cell.nodeIds.length)) return false;
+  const token = event.how < REPEATED ? `token-${Math.round(cell.world.clock.nowMs())}` : null;
   // Without a leader, or an answer, the user simply has no instance.
-  void cell.askToRun(1).catch(() => undefined);
+  const askOnce = (): void => void cell.askToRun(1, token).catch(() => undefined);
+  askOnce();
+  if (token !== null) cell.world.timers.after(event.pick * REPEAT_MS_MAX, askOnce);
   return true;
 };
 
