@@ -45,6 +45,8 @@ export class Keeper {
   #cell: KeeperCell | null;
   #sealer: Sealer;
   #timer: Timer | null = null;
+  /** When it fires; without meaning while there is none. */
+  #timerAtMs = 0;
   #mayDisarm = false;
   #isEnding = false;
 
@@ -183,12 +185,16 @@ export class Keeper {
   }
 
   #setTimer(): void {
+    const wakesAtMs = holderWakesAtMs(this.#state);
+    // Most events leave it where it is.
+    if (this.#timer !== null && wakesAtMs === this.#timerAtMs && !this.#isEnding) return;
     this.#timer?.cancel();
     this.#timer = null;
-    const wakesAtMs = holderWakesAtMs(this.#state);
     if (wakesAtMs === null || this.#isEnding) return;
     const { clock, timers, chance } = this.#ports.world;
+    this.#timerAtMs = wakesAtMs;
     this.#timer = timers.after(Math.max(0, wakesAtMs - clock.nowMs()), () => {
+      this.#timer = null;
       this.#feed({ kind: 'timer', draw: Math.floor(chance.next() * 0x1_0000_0000), wallOffsetMs: this.#ports.wallMs() - clock.nowMs() });
     });
   }

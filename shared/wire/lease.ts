@@ -97,7 +97,7 @@ export function constantsHash(profile: TimingProfile): number {
 const HASHES = new WeakMap<TimingProfile, number>();
 
 export function encodeRenewal(renewal: Renewal): Uint8Array {
-  const writer = new Writer(RENEWAL);
+  const writer = new Writer(RENEWAL, NONCE_AT + NONCE_BYTES + 2 + renewal.node.length + renewal.cell.length);
   writer.number(renewal.constants, 4);
   writer.hex(renewal.clusterUuid);
   writer.hex(renewal.bootId);
@@ -108,7 +108,7 @@ export function encodeRenewal(renewal: Renewal): Uint8Array {
 }
 
 export function encodeGrant(grant: Grant): Uint8Array {
-  const writer = new Writer(GRANT);
+  const writer = new Writer(GRANT, 2 + 1 + 4 + NONCE_BYTES);
   writer.number(STATUSES.indexOf(grant.status), 1);
   writer.number(grant.constants, 4);
   writer.hex(grant.nonce);
@@ -195,10 +195,11 @@ const DIGITS: readonly number[] = Array.from({ length: 128 }, (_, code) => {
 
 /** Appends fields to one datagram. */
 class Writer {
-  readonly #bytes = new Uint8Array(LEASE_BYTES_MAX);
+  readonly #bytes: Uint8Array;
   #at = 2;
 
-  constructor(kind: number) {
+  constructor(kind: number, size: number) {
+    this.#bytes = new Uint8Array(size);
     this.#bytes[0] = LEASE_MAGIC;
     this.#bytes[1] = 16 * LEASE_VERSION + kind;
   }
@@ -228,7 +229,7 @@ class Writer {
   }
 
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#at);
+    return this.#bytes;
   }
 
   #byte(value: number): void {

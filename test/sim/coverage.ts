@@ -70,8 +70,9 @@ export class PhaseWatch {
   }
 
   #isSilent(node: NodeRecord): boolean {
-    const now = this.#cell.room.nodeReport(node.id);
-    return node.phase !== 'removed' && node.phase !== 'admitted' && (now.bootId === null || now.bootId !== node.bootId || !now.isMeshUp || !this.#cell.processes(node.id).keeper);
+    const { room } = this.#cell;
+    const bootId = room.bootIdOf(node.id);
+    return node.phase !== 'removed' && node.phase !== 'admitted' && (bootId === null || bootId !== node.bootId || !room.isMeshUp(node.id) || !this.#cell.processes(node.id).keeper);
   }
 }
 

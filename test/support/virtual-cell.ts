@@ -132,6 +132,8 @@ interface Coordinator {
   readonly process: ProcessWorld;
   readonly mesh: VirtualMesh;
   readonly ledger: LedgerNode;
+  /** Whether it has applied anything yet. Checkers ask for the state all the time. */
+  isInformed: boolean;
 }
 
 interface RunningNode {
@@ -303,7 +305,7 @@ export class VirtualCell {
         if (!process.isDead) this.#fatal(COORDINATOR, error);
       },
     }, emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS));
-    this.#coordinator = { process, mesh, ledger };
+    this.#coordinator = { process, mesh, ledger, isInformed: false };
     this.#onLedger(COORDINATOR, ledger);
     ledger.subscribe((entry) => {
       for (const { kind } of entry?.events ?? []) this.#toldKinds.set(kind, this.told(kind) + 1);
@@ -322,7 +324,10 @@ export class VirtualCell {
 
   /** The ledger by which the cell is looked at: the coordinator's, or, while that is dead, that of whoever applied most. */
   #view(): LedgerNode | null {
-    if (this.#coordinator !== null && this.#coordinator.ledger.status().appliedIndex > 0) return this.#coordinator.ledger;
+    if (this.#coordinator !== null) {
+      this.#coordinator.isInformed ||= this.#coordinator.ledger.status().appliedIndex > 0;
+      if (this.#coordinator.isInformed) return this.#coordinator.ledger;
+    }
     let best: LedgerNode | null = null;
     for (const { ledger } of this.#running.values()) {
       if (ledger !== null && (best === null || ledger.status().appliedIndex > best.status().appliedIndex)) best = ledger;
@@ -673,6 +678,12 @@ export class VirtualCell {
   strayDatagram(to: string, bytes: Uint8Array, from: string): void {
     const receiver = this.#receivers.get(to);
     if (receiver !== undefined && !this.#meshCut.has(receiver.owner)) this.loops.take(receiver.process, 'datagram', () => this.#datagramHandlers.get(to)?.(bytes, from));
+  }
+
+  /** The member that leads, by its own word: of those whose agent runs. Null: nobody says so. */
+  leads(): NodeId | null {
+    for (const [node, { ledger }] of this.#running) if (ledger?.status().role === 'leader') return node;
+    return null;
   }
 
   /** Voters as the coordinator hears of them. */

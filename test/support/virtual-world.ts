@@ -14,6 +14,9 @@ interface Pending {
 /** More timers than this within one instant are an endless loop: a busy cell has some hundred. */
 const EVENTS_PER_INSTANT_MAX = 200_000;
 
+/** So few cancelled timers may stay where they are. */
+const CANCELLED_KEPT = 64;
+
 /** The wall clock's time at the beginning of each world. */
 const BEGIN_WALL_MS = Date.UTC(2026, 0, 1);
 
@@ -40,6 +43,8 @@ export class VirtualWorld implements World {
   readonly #factListeners: ((fact: LogFact) => void)[] = [];
   readonly chance;
   readonly #pending: Pending[] = [];
+  /** How many of them were cancelled. */
+  #cancelled = 0;
   #nowMs = 0;
   #order = 0;
   #instantMs = -1;
@@ -65,11 +70,21 @@ export class VirtualWorld implements World {
       this.#add(pending);
       return {
         cancel: () => {
+          if (pending.isCancelled) return;
           pending.isCancelled = true;
+          this.#cancelled += 1;
+          if (this.#cancelled > CANCELLED_KEPT && 2 * this.#cancelled > this.#pending.length) this.#dropCancelled();
         },
       };
     },
   };
+
+  /** How many timers wait, without those that were cancelled. For those who look for leaks. */
+  waitingTimers(): number {
+    let count = 0;
+    for (const { isCancelled } of this.#pending) if (!isCancelled) count += 1;
+    return count;
+  }
 
   readonly log = {
     write: (fact: LogFact): void => {
@@ -140,8 +155,21 @@ export class VirtualWorld implements World {
       const first = this.#pending[0];
       if (first === undefined || (!first.isCancelled && first.atMs > untilMs)) return null;
       this.#removeFirst();
-      if (!first.isCancelled) return first;
+      if (first.isCancelled) {
+        this.#cancelled -= 1;
+        continue;
+      }
+      first.isCancelled = true; // Too late from here on.
+      return first;
     }
+  }
+
+  /** Most timers are deadlines that are met. The order of the others stays: it does not depend on how they lie. */
+  #dropCancelled(): void {
+    const left = this.#pending.filter((pending) => !pending.isCancelled);
+    this.#pending.length = 0;
+    this.#cancelled = 0;
+    for (const pending of left) this.#add(pending);
   }
 
   // A binary heap: the earliest first, and of one instant the oldest.

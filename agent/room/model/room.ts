@@ -243,6 +243,15 @@ export class Room {
     return { ...this.observer.report(), nodes: [...this.#nodes.values()].map((node) => this.#nodeReport(node)) };
   }
 
+  /** The boot that runs on a node now; null while none does. Checkers ask for it all the time. */
+  bootIdOf(nodeId: string): string | null {
+    return this.#node(nodeId).boot?.bootId ?? null;
+  }
+
+  isMeshUp(nodeId: string): boolean {
+    return this.#node(nodeId).cables.mesh;
+  }
+
   nodeReport(nodeId: string): NodeReport {
     return this.#nodeReport(this.#node(nodeId));
   }

@@ -77,10 +77,9 @@ export function watchFences({ cell, newest, violate }: Scene): LeaseChecker {
   /** S8: when the ledger says that a boot is dead, nothing of it executes, then and later. */
   const checkDead = (): void => {
     for (const node of newest()?.nodes.values() ?? []) {
-      const report = cell.room.nodeReport(node.id);
-      const { bootId } = report;
+      const bootId = cell.room.bootIdOf(node.id);
       if (bootId === null || !(node.bootId === bootId || node.pastBoots.includes(bootId as BootId)) || !isFenced(node, bootId as BootId)) continue;
-      const running = report.domains.filter((domain) => domain.state === 'running');
+      const running = cell.room.nodeReport(node.id).domains.filter((domain) => domain.state === 'running');
       if (running.length > 0) violate(`S8 boot ${bootId} of ${node.id} is proven dead while ${running.map(({ name }) => name).join(', ')} runs there`);
     }
   };

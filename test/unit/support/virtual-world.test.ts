@@ -30,6 +30,21 @@ world('keeps the order of many timers', async () => {
   assert.ok(ran.length > 1_000);
 });
 
+world('drops the timers that were cancelled, and keeps the order of the others', async () => {
+  const virtual = new VirtualWorld(3);
+  const ran: number[] = [];
+  const deadlines: { cancel(): void }[] = [];
+  for (let count = 0; count < 3_000; count += 1) {
+    virtual.timers.after(Math.floor(count / 3), () => void ran.push(count));
+    deadlines.push(virtual.timers.after(5_000 + (count % 7), () => void ran.push(-1)));
+    if (count % 5 === 0) await virtual.advance(1);
+    // Again, and after it fired: neither counts.
+    for (const timer of deadlines.splice(0)) for (const _ of [1, 2]) timer.cancel();
+  }
+  await virtual.advance(10_000);
+  assert.equal(ran.toSorted((left, right) => left - right), Array.from({ length: 3_000 }, (_, at) => at));
+});
+
 world('stops when something waits for nothing in a circle', async () => {
   const virtual = new VirtualWorld(1);
   const again = (): void => void virtual.timers.after(0, again);
