@@ -6,15 +6,17 @@
 import { describeError } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
 import { TIMING_PROFILES } from '../../shared/model/timing.ts';
+import type { TimingProfile } from '../../shared/model/timing.ts';
 import { seededChance } from '../../shared/random.ts';
 import type { CellParameters } from '../../shared/model/cell.ts';
 import { CellWitness, holders } from '../support/cell-witness.ts';
 import { VirtualCell } from '../support/virtual-cell.ts';
-import { CALM_LIMIT_MS, chooseCore, coreUnrest, wholeUnrest } from './checkers/liveness.ts';
+import { CALM_LIMIT_MS, CalmWatch, chooseCore, coreLimitMs, coreUnrest, moveLimitMs, rebuildLimitMs, unrebuilt, wholeUnrest } from './checkers/liveness.ts';
 import { Coverage, PhaseWatch } from './coverage.ts';
 import type { CoverageCounts } from './coverage.ts';
 import { planSeed } from './plan.ts';
 import type { Round, SimPlan } from './plan.ts';
+import { spread } from './storm/site.ts';
 import { Storm } from './storm/storm.ts';
 import { Trace } from './trace.ts';
 
@@ -22,10 +24,12 @@ import { Trace } from './trace.ts';
 const LOOK_MS = 100;
 /** How often calm is asked for, ms. */
 const CALM_LOOK_MS = 1_000;
-/** How long a node stays dead in the proof after each calm, ms: longer than any of its instances needs to move. */
-const PROOF_MS = 15_000;
+/** Of the rounds, so many watch the core for as long as rebuilding takes, and so many let it do without a coordinator. */
+const REBUILD_SHARE = 0.15;
+const NO_COORDINATOR_SHARE = 0.2;
 /** How far the clocks of two machines may be apart, ms. */
 const CLOCK_OFFSET_MS_MAX = 10_000_000;
+const VIOLATIONS_MAX = 20;
 /** How many facts a failure shows. */
 const TAIL_FACTS = 60;
 
@@ -80,6 +84,8 @@ class Running {
   readonly #witness = new CellWitness();
   readonly #storm: Storm;
   readonly #phases: PhaseWatch;
+  readonly #calm: CalmWatch;
+  readonly #profile: TimingProfile;
 
   constructor(plan: SimPlan, sink: ((line: string) => void) | null) {
     this.#plan = plan;
@@ -100,7 +106,9 @@ class Running {
     });
     this.#witness.watch(this.cell);
     if (!plan.isMild) this.#setClocks();
-    this.#phases = new PhaseWatch(this.cell, TIMING_PROFILES[plan.profile]);
+    this.#profile = TIMING_PROFILES[plan.profile];
+    this.#phases = new PhaseWatch(this.cell, this.#profile);
+    this.#calm = new CalmWatch(this.cell, this.#profile, (what) => this.#violate(what));
     this.#storm = new Storm(this.cell, {
       phases: () => this.#phases.now(),
       onStrike: ({ atMs: sinceMs, ...event }, node, before) => {
@@ -145,13 +153,17 @@ class Running {
   }
 
   async #weather(round: Round): Promise<void> {
+    this.#calm.begin(null);
     this.#say('storm');
     this.#storm.begin(round);
     await this.#pass(round.stormMs);
     if (this.#isOver()) return;
     await this.#healCore(round);
+    this.#calm.begin(null);
     this.#say('healed');
     this.#storm.endForAll();
+    await this.#pass(this.#storm.lastsForMs());
+    this.#calm.begin(this.cell.nodeIds);
     await this.#untilCalm('all is healed', () => wholeUnrest(this.cell));
     if (!this.#plan.isMild) await this.#losePowerOnce();
     await this.#pass(round.quietMs);
@@ -159,22 +171,43 @@ class Running {
 
   /** A majority of the voters and the replicas in sync are mended; the others stay broken, and worse. */
   async #healCore(round: Round): Promise<void> {
-    const core = this.#plan.isMild ? this.cell.nodeIds : chooseCore(this.cell, round.core);
-    this.#say('core', { nodes: core });
-    this.#storm.endFor(core);
-    for (const node of this.cell.nodeIds) if (!core.includes(node)) this.#storm.breakDown(node, (round.core * 31) % 1);
-    await this.#untilCalm(`only ${core.join(', ')} are healed`, () => coreUnrest(this.cell, core), core);
+    const { cell } = this;
+    const core = this.#plan.isMild ? [...cell.nodeIds] : chooseCore(cell, round.core);
+    // L10: without a coordinator, but where it is a voter itself, or where an operator has yet to say something through it.
+    const isNeeded = this.#plan.nodes === 2 || [...cell.state().nodes.values()].some(({ cordoned, phase }) => cordoned && phase !== 'removed');
+    const hasCoordinator = this.#plan.isMild || isNeeded || spread(round.core, 2) >= NO_COORDINATOR_SHARE;
+    this.#say('core', { nodes: core, hasCoordinator });
+    this.#storm.endFor(core, hasCoordinator);
+    for (const node of cell.nodeIds) if (!core.includes(node)) this.#storm.breakDown(node, spread(round.core, 1));
+    await this.#pass(this.#storm.lastsForMs());
+    this.#calm.begin(core);
+    const fromMs = cell.world.clock.nowMs();
+    const limitMs = coreLimitMs(this.#profile, cell.state().instances.size);
+    await this.#untilCalm(`only ${core.join(', ')} are healed`, () => coreUnrest(cell, core), { core, limitMs });
+    if (core.length === cell.nodeIds.length || spread(round.core, 3) >= REBUILD_SHARE) return;
+    await this.#pass(fromMs + rebuildLimitMs(this.#profile, this.#plan.rebuildAfterMs) - cell.world.clock.nowMs());
+    for (const what of unrebuilt(cell, core)) this.#violate(what);
   }
 
   /** The proof that what is called in sync is: a node that runs something dies, and the guests read their records elsewhere. */
   async #losePowerOnce(): Promise<void> {
     const [victim] = [...holders(this.cell)].toSorted();
     if (victim === undefined || this.#isOver()) return;
+    const { cell } = this;
+    const moved = [...cell.state().instances.values()].filter(({ holder, phase }) => holder === victim && phase === 'running');
+    const limitMs = moveLimitMs(this.#profile, moved.length, cell.leads() === victim);
     this.#say('proof', { node: victim });
-    this.cell.room.powerOff(victim);
-    await this.#pass(PROOF_MS);
-    this.cell.room.powerOn(victim);
-    await this.#untilCalm('the dead node is back', () => wholeUnrest(this.cell));
+    this.#calm.begin(cell.nodeIds.filter((node) => node !== victim));
+    cell.room.powerOff(victim);
+    await this.#pass(limitMs);
+    for (const { id } of moved) {
+      const now = cell.state().instances.get(id);
+      // Guests may have ended by themselves, and what users asked for in the storm may come late.
+      if (now?.desired === 'running' && now.phase !== 'running' && now.failures < 2) this.#violate(`L2 ${id} is ${now.phase} ${limitMs} ms after ${victim} died${now.reason === null ? '' : ` (${now.reason.message})`}`);
+    }
+    cell.room.powerOn(victim);
+    this.#calm.begin(cell.nodeIds);
+    await this.#untilCalm('the dead node is back', () => wholeUnrest(cell));
   }
 
   async #pass(durationMs: number): Promise<void> {
@@ -184,12 +217,13 @@ class Running {
       await world.advance(Math.min(LOOK_MS, untilMs - world.clock.nowMs()));
       this.#phases.look();
       this.#witness.look(this.#plan.isMild);
+      this.#calm.look();
       this.#storm.tend();
     }
   }
 
   /** Until nothing is left, which is a violation when it takes too long. */
-  async #untilCalm(when: string, left: () => readonly string[], core: readonly NodeId[] = this.cell.nodeIds): Promise<void> {
+  async #untilCalm(when: string, left: () => readonly string[], { core = this.cell.nodeIds, limitMs = CALM_LIMIT_MS }: { readonly core?: readonly NodeId[]; readonly limitMs?: number } = {}): Promise<void> {
     const { world } = this.cell;
     const fromMs = world.clock.nowMs();
     while (!this.#isOver()) {
@@ -197,12 +231,17 @@ class Running {
       if (found.length === 0) return;
       // Whoever was switched off by a BMC before the calm stays off until somebody switches it on.
       for (const node of core) this.cell.room.powerOn(node);
-      if (world.clock.nowMs() - fromMs > CALM_LIMIT_MS) {
-        this.#witness.violations.push(`not calm after ${CALM_LIMIT_MS} ms though ${when}: ${found.join('; ')}`);
+      const sinceMs = world.clock.nowMs() - fromMs;
+      if (sinceMs > limitMs && (sinceMs > CALM_LIMIT_MS || found.some((what) => !what.startsWith('L7')))) {
+        this.#violate(`not calm after ${Math.round(sinceMs)} ms though ${when}: ${found.join('; ')}`);
         return;
       }
       await this.#pass(CALM_LOOK_MS);
     }
+  }
+
+  #violate(what: string): void {
+    if (this.#witness.violations.length < VIOLATIONS_MAX) this.#witness.violations.push(what);
   }
 
   #isOver(): boolean {

@@ -686,6 +686,12 @@ export class VirtualCell {
     return null;
   }
 
+  /** The member that leads, by its own word: of those whose agent runs. Null: nobody says so. */
+  leads(): NodeId | null {
+    for (const [node, { ledger }] of this.#running) if (ledger?.status().role === 'leader') return node;
+    return null;
+  }
+
   /** Voters as the coordinator hears of them. */
   voters(): readonly string[] {
     return this.#view()?.status().voters ?? [];

@@ -66,8 +66,10 @@ export const ring: Strike = (site, event) => {
   return count >= 4 && cutPairs(site, event.forMs, (a, b) => distance(a, b) > 1, false);
 };
 
-export const networkStorm: Strike = ({ cell, later, network }, event) => {
-  cell.network.weather = { lossShare: 0.4 * event.how, duplicateShare: 0.1 + 0.4 * spread(event.how, 1), jitterMs: spread(event.how, 2) < 0.2 ? 20_000 : 500 };
+export const networkStorm: Strike = ({ cell, lasts, later, network }, event) => {
+  const jitterMs = spread(event.how, 2) < 0.2 ? 20_000 : 500;
+  cell.network.weather = { lossShare: 0.4 * event.how, duplicateShare: 0.1 + 0.4 * spread(event.how, 1), jitterMs };
+  lasts(event.forMs + jitterMs);
   later(event.forMs, [], () => {
     cell.network.weather = network;
   });
@@ -75,7 +77,8 @@ export const networkStorm: Strike = ({ cell, later, network }, event) => {
 };
 
 /** What one node sends to some others waits, for seconds, and then arrives at once. */
-export const clog: Strike = ({ cell, later }, event, node) => {
+export const clog: Strike = ({ cell, lasts, later }, event, node) => {
+  lasts(event.forMs);
   const others = cell.nodeIds.filter((each, at) => each !== node && spread(event.how, at) < 0.5);
   const untilMs = cell.world.clock.nowMs() + event.forMs;
   for (const other of others) {

@@ -18,21 +18,24 @@ export const keeperKill: Strike = ({ cell, later }, event, node) => {
 };
 
 /** Stopped by a signal, or collecting garbage: it goes on as if no time had passed. */
-export const agentPause: Strike = ({ cell }, event, node) => {
+export const agentPause: Strike = ({ cell, lasts }, event, node) => {
   if (!cell.processes(node).agent) return false;
+  lasts(event.forMs);
   cell.loops.hold(node, event.forMs);
   return true;
 };
 
-export const keeperPause: Strike = ({ cell }, event, node) => {
+export const keeperPause: Strike = ({ cell, lasts }, event, node) => {
   if (!cell.processes(node).keeper) return false;
+  lasts(event.forMs);
   cell.loops.hold(`keeper ${node}`, event.forMs);
   return true;
 };
 
 /** The control domain hangs; its guests go on, and so does DRBD in the kernel. */
-export const domainWedge: Strike = ({ cell }, event, node) => {
+export const domainWedge: Strike = ({ cell, lasts }, event, node) => {
   if (!cell.processes(node).keeper) return false;
+  lasts(event.forMs);
   cell.loops.hold(node, event.forMs);
   cell.loops.hold(`keeper ${node}`, event.forMs);
   return true;

@@ -6,6 +6,9 @@ import type { Strike } from './site.ts';
 /** Programs that bring data to a disk: one that lies about that destroys what nobody can check afterwards. */
 const TRUSTED = ['dd', 'wipefs', 'blkdiscard'];
 
+/** The longest that the drivers wait for a program (agent/drivers/xen/run-xen.ts). */
+const PROGRAM_DEADLINE_MS = 60_000;
+
 export const programHang = fault('hang');
 export const programFail = fault('fail');
 export const programFailAfter = fault('failAfter');
@@ -13,8 +16,9 @@ export const programLie = fault('lie');
 
 /** Some of the programs that a node starts, for a while. */
 function fault(kind: ProgramFault): Strike {
-  return ({ cell, later }, event, node) => {
+  return ({ cell, lasts, later }, event, node) => {
     const faults = cell.faults(node);
+    if (kind === 'hang') lasts(event.forMs + PROGRAM_DEADLINE_MS);
     const share = 0.02 + 0.6 * event.how ** 2;
     const only = spread(event.how, 1) < 0.5 ? null : ['xl', 'drbdadm', 'drbdsetup', 'lvs'][Math.floor(4 * spread(event.how, 2))];
     const decide = (argv: readonly string[]): ProgramFault | null => {

@@ -11,6 +11,8 @@ export interface StormSite {
   readonly network: Round['network'];
   /** Mends when the event's time is over, or when the storm ends for these nodes; none named: for the whole cell. */
   later(forMs: number, nodes: readonly NodeId[], undo: () => void): void;
+  /** Something goes on for so long, whatever is mended: a stopped process, what is under way in a clogged link. Calm begins after it. */
+  lasts(forMs: number): void;
   /** Does something after a while, unless the storm is over by then. */
   during(afterMs: number, act: () => void): void;
   /** Whether nothing is broken now. */

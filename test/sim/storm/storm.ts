@@ -55,12 +55,18 @@ export class Storm {
   #isHeld = false;
   #quietUntilMs = 0;
   #tendedAtMs = 0;
+  #lastsUntilMs = 0;
   #trap: ((leader: NodeId) => void) | null = null;
   readonly #cordoned = new Set<NodeId>();
 
   constructor(cell: VirtualCell, listener: StormListener) {
     this.#cell = cell;
     this.#listener = listener;
+  }
+
+  /** How long what nobody can mend goes on yet, ms. */
+  lastsForMs(): number {
+    return Math.max(0, this.#lastsUntilMs - this.#cell.world.clock.nowMs());
   }
 
   begin(round: Round): void {
@@ -92,7 +98,7 @@ export class Storm {
   }
 
   /** Nothing new breaks, and these nodes are mended, with all that is between them. */
-  endFor(core: readonly NodeId[]): void {
+  endFor(core: readonly NodeId[], hasCoordinator: boolean): void {
     this.#round = null;
     this.#trap = null;
     this.#isHeld = true;
@@ -100,7 +106,8 @@ export class Storm {
     const mended = [...this.#broken].filter(({ nodes }) => nodes.every((node) => core.includes(node)));
     for (const broken of mended) this.#mend(broken);
     for (const node of core) this.restart(node);
-    this.#cell.startCoordinator();
+    if (hasCoordinator) this.#cell.startCoordinator();
+    else this.#cell.killCoordinator();
   }
 
   /** Everything is mended. */
@@ -111,6 +118,7 @@ export class Storm {
     const all = [...this.#broken]; // Each leaves the set.
     for (const broken of all) this.#mend(broken);
     for (const node of this.#cell.nodeIds) this.restart(node);
+    this.#cell.startCoordinator();
   }
 
   /** Breaks a node until everything is mended. */
@@ -135,6 +143,9 @@ export class Storm {
     const site: StormSite = {
       cell: this.#cell, network: round.network, cordoned: this.#cordoned,
       later: (forMs, nodes, undo) => this.#later(forMs, nodes, undo),
+      lasts: (forMs) => {
+        this.#lastsUntilMs = Math.max(this.#lastsUntilMs, nowMs + forMs);
+      },
       during: (afterMs, act) => void this.#cell.world.timers.after(afterMs, () => {
         if (this.#round === round) act();
       }),
