@@ -11,6 +11,7 @@ import { seededChance } from '../../shared/random.ts';
 import type { CellParameters } from '../../shared/model/cell.ts';
 import { CellWitness, holders } from '../support/cell-witness.ts';
 import { VirtualCell } from '../support/virtual-cell.ts';
+import { leaks, SETTLE_MS } from './checkers/leaks.ts';
 import { CALM_LIMIT_MS, CalmWatch, chooseCore, coreLimitMs, coreUnrest, moveLimitMs, rebuildLimitMs, unrebuilt, wholeUnrest } from './checkers/liveness.ts';
 import { Coverage, PhaseWatch } from './coverage.ts';
 import type { CoverageCounts } from './coverage.ts';
@@ -24,6 +25,8 @@ import { Trace } from './trace.ts';
 const LOOK_MS = 100;
 /** How often calm is asked for, ms. */
 const CALM_LOOK_MS = 1_000;
+/** A quiet longer than this is made long enough to look for what piles up, ms. */
+const QUIET_SHARE_MS = 20_000;
 /** Of the rounds, so many watch the core for as long as rebuilding takes, and so many let it do without a coordinator. */
 const REBUILD_SHARE = 0.15;
 const NO_COORDINATOR_SHARE = 0.2;
@@ -166,7 +169,15 @@ class Running {
     this.#calm.begin(this.cell.nodeIds);
     await this.#untilCalm('all is healed', () => wholeUnrest(this.cell));
     if (!this.#plan.isMild) await this.#losePowerOnce();
-    await this.#pass(round.quietMs);
+    await this.#settle(round.quietMs);
+  }
+
+  /** Nothing happens; and at times for so long that whatever is still there stays for ever. */
+  async #settle(quietMs: number): Promise<void> {
+    const isLong = quietMs > QUIET_SHARE_MS;
+    await this.#pass(isLong ? Math.max(quietMs, SETTLE_MS) : quietMs);
+    if (!isLong || this.#isOver() || this.#plan.isMild) return;
+    for (const what of leaks(this.cell)) this.#violate(what);
   }
 
   /** A majority of the voters and the replicas in sync are mended; the others stay broken, and worse. */

@@ -61,6 +61,8 @@ const KILLED_EXIT_CODE = 9;
 /** One process's world: dead once its process was killed. */
 class ProcessWorld implements World {
   isDead = false;
+  /** Programs that print for it as long as it lives. */
+  readonly streams = new Set<Stream>();
   readonly #world: VirtualWorld;
   readonly #who: string;
   readonly #loops: EventLoops;
@@ -378,6 +380,9 @@ export class VirtualCell {
     const running = this.#running.get(node);
     if (running?.agentWorld === null || running === undefined) return;
     running.agentWorld.isDead = true;
+    // They end with the pipe that nobody reads any more.
+    const streams = [...running.agentWorld.streams]; // Each leaves the set.
+    for (const stream of streams) stream.stop();
     running.agentWorld = null;
     running.agent = null;
     running.ledger = null;
@@ -519,18 +524,7 @@ export class VirtualCell {
         this.#options.audit?.onProgram(node, bootId, argv, options.stdin ?? '');
         return await this.#withDeadline(argv, options.timeoutMs, this.faults(node).run(argv, async () => await this.room.run(node, bootId, argv, options.stdin ?? '')));
       }),
-      stream: (argv, reader) => this.#withoutStreams.has(node) ? this.#brokenStream(process, reader) : this.room.stream(node, bootId, argv, {
-        onLine: (line) => {
-          this.loops.whenFree(node, () => {
-            if (!process.isDead) reader.onLine(line);
-          });
-        },
-        onEnd: (reason) => {
-          this.loops.whenFree(node, () => {
-            if (!process.isDead) reader.onEnd(reason);
-          });
-        },
-      }),
+      stream: (argv, reader) => this.#withoutStreams.has(node) ? this.#brokenStream(process, reader) : this.#agentStream(node, bootId, argv, process, reader),
     };
   }
 
@@ -540,6 +534,24 @@ export class VirtualCell {
       const timer = this.world.timers.after(timeoutMs, () => reject(new ClusterError('ProgramTimeout', `${argv[0]} did not end within ${timeoutMs} ms`, { retryable: true })));
       result.then(resolve, reject).finally(() => timer.cancel()).catch(() => undefined); // reject hears of the failure
     });
+  }
+
+  #agentStream(node: NodeId, bootId: string, argv: readonly string[], process: ProcessWorld, reader: StreamReader): Stream {
+    const stream = this.room.stream(node, bootId, argv, {
+      onLine: (line) => {
+        this.loops.whenFree(node, () => {
+          if (!process.isDead) reader.onLine(line);
+        });
+      },
+      onEnd: (reason) => {
+        process.streams.delete(stream);
+        this.loops.whenFree(node, () => {
+          if (!process.isDead) reader.onEnd(reason);
+        });
+      },
+    });
+    process.streams.add(stream);
+    return stream;
   }
 
   #brokenStream(process: ProcessWorld, reader: StreamReader): Stream {
@@ -690,6 +702,18 @@ export class VirtualCell {
   leads(): NodeId | null {
     for (const [node, { ledger }] of this.#running) if (ledger?.status().role === 'leader') return node;
     return null;
+  }
+
+  /** How many helper programs wait for an agent's answer, on all nodes. */
+  waitingHelpers(): number {
+    let count = 0;
+    for (const { waitingHelpers } of this.#running.values()) count += waitingHelpers.size;
+    return count;
+  }
+
+  /** How many programs run, on all nodes. */
+  programs(): number {
+    return this.#members.reduce((sum, node) => sum + this.room.programs(node), 0);
   }
 
   /** Voters as the coordinator hears of them. */

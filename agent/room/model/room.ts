@@ -261,6 +261,11 @@ export class Room {
     return this.#node(nodeId).parts.group.find(volume)?.disk ?? null;
   }
 
+  /** How many programs a node runs now; those that only print on are not counted. */
+  programs(nodeId: string): number {
+    return this.#running.get(nodeId)?.programs ?? 0;
+  }
+
   /** Load of the control domain, 0 to 1 per processor. */
   load(nodeId: string): number {
     const domains = this.#running.get(nodeId)?.hypervisor.domains.length ?? 0;

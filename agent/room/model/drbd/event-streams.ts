@@ -48,6 +48,10 @@ export class EventStreams {
     };
   }
 
+  get count(): number {
+    return this.#readers.size;
+  }
+
   tell(resource: Resource, notice: Notice): void {
     for (const entry of Array.from(this.#readers)) {
       if (!entry.isBegun || !this.#hears(entry, resource)) continue;

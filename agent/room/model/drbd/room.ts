@@ -174,6 +174,11 @@ export class DrbdRoom {
     return [...this.#nodes.values()].flatMap((resources) => [...resources.values()].map(factsOf));
   }
 
+  /** How many readers of events there are, on all nodes. */
+  openStreams(): number {
+    return this.#streams.count;
+  }
+
   /** The nodes that are primary for a resource now. */
   primaries(resource: string): readonly string[] {
     return this.facts().filter((fact) => fact.resource === resource && fact.role === 'Primary').map((fact) => fact.node);
