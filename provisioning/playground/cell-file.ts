@@ -36,6 +36,11 @@ const CELL_FILE = v.strictObject({
   /** Of each machine. */
   memoryGiB: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(1_024)), 16),
   nodes: v.pipe(v.array(NODE), v.minLength(1), v.maxLength(10)),
+  /** There when the ledger is in an etcd. `isFounded`: it was written there, and is never written there again. */
+  etcd: v.optional(v.strictObject({
+    isFounded: v.boolean(),
+    members: v.pipe(v.array(v.strictObject({ name: NAME, clientPort: PORT, peerPort: PORT })), v.minLength(1)),
+  })),
 });
 
 /** The contents of DIR/cell.json. */

@@ -27,10 +27,13 @@ export interface PlaygroundOptions {
   readonly bmc: 'none' | 'all' | null;
   /** Of each machine; its disk grows in proportion. */
   readonly memoryGiB: number | null;
+  /** Where the ledger is: in the nodes' own stores, or in an etcd of three members. */
+  readonly ledger: 'own' | 'etcd' | null;
 }
 
 export const USAGE = `usage: npm start -- [--nodes N] [--port PORT] [--dir DIRECTORY]
                     [--profile PROFILE] [--bmc none|all] [--memory GIB]
+                    [--ledger own|etcd]
 
   --nodes N          1 to ${NODES_MAX} nodes (default ${NODES_DEFAULT}); if the directory's fleet has
                      fewer, the others join it
@@ -43,6 +46,9 @@ export const USAGE = `usage: npm start -- [--nodes N] [--port PORT] [--dir DIREC
                      (default none)
   --memory GIB       of each simulated machine (default ${MEMORY_GIB_DEFAULT}); its disk
                      grows with it
+  --ledger own|etcd  where the ledger is kept: by the nodes themselves
+                     (default), or in an etcd of three members, which are
+                     started as well (on Debian: apt-get install etcd-server)
 `;
 
 /** Reads the arguments, or `help`. Throws ClusterError `InvalidArguments` with a sentence. */
@@ -60,6 +66,7 @@ export function parseOptions(args: readonly string[], workingDirectory: string):
     profile: oneOf('--profile', values.profile, ['fast', 'standard', 'soft']),
     bmc: oneOf('--bmc', values.bmc, ['none', 'all']),
     memoryGiB: wholeNumber('--memory', values.memory, 2, MEMORY_GIB_MAX),
+    ledger: oneOf('--ledger', values.ledger, ['own', 'etcd']),
   };
 }
 
@@ -70,6 +77,7 @@ interface Values {
   readonly profile?: string | undefined;
   readonly bmc?: string | undefined;
   readonly memory?: string | undefined;
+  readonly ledger?: string | undefined;
   readonly help?: boolean | undefined;
 }
 
@@ -78,7 +86,7 @@ function readValues(args: readonly string[]): Values {
     return parseArgs({
       args: [...args],
       options: {
-        nodes: { type: 'string' }, port: { type: 'string' }, dir: { type: 'string' }, profile: { type: 'string' }, bmc: { type: 'string' }, memory: { type: 'string' }, help: { type: 'boolean', short: 'h' },
+        nodes: { type: 'string' }, port: { type: 'string' }, dir: { type: 'string' }, profile: { type: 'string' }, bmc: { type: 'string' }, memory: { type: 'string' }, ledger: { type: 'string' }, help: { type: 'boolean', short: 'h' },
       },
     }).values;
   } catch (error) {

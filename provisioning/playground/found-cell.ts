@@ -21,6 +21,8 @@ import { openLedgerStore } from '../../shared/store/ledger-store.ts';
 import type { LedgerStore } from '../../shared/store/ledger-store.ts';
 import { writeCellFile } from './cell-file.ts';
 import type { CellFile, CellNode } from './cell-file.ts';
+import { ETCD_MEMBERS, ensureEtcd } from './etcd-members.ts';
+import type { EtcdMember } from './etcd-members.ts';
 import { MEMORY_GIB_DEFAULT, NODES_DEFAULT } from './config.ts';
 import type { PlaygroundOptions } from './config.ts';
 import { readText, writeText } from './files.ts';
@@ -43,7 +45,8 @@ export async function foundCell(layout: Layout, options: PlaygroundOptions, at: 
   await writeText(layout.foundingMark, 'A cell is being founded here. If no playground runs, this was interrupted and will be done again.\n');
   const cell = await makeCell(layout, options);
   await writeTestImage(layout.images);
-  await foundLedger(layout, cell, at);
+  // An etcd takes the ledger when it runs: found-in-etcd.ts.
+  if (cell.etcd === undefined) await foundLedger(layout, cell, at);
   await writeCellFile(layout.cellFile, cell);
   await rm(layout.foundingMark, { force: true });
   return cell;
@@ -71,7 +74,7 @@ async function clear(layout: Layout): Promise<void> {
       { retryable: false },
     );
   }
-  for (const path of [layout.nodes, layout.coordinator, layout.images]) await rm(path, { recursive: true, force: true });
+  for (const path of [layout.nodes, layout.coordinator, layout.etcd, layout.images]) await rm(path, { recursive: true, force: true });
 }
 
 async function list(path: string): Promise<readonly string[]> {
@@ -85,7 +88,11 @@ async function list(path: string): Promise<readonly string[]> {
 
 async function makeCell(layout: Layout, options: PlaygroundOptions): Promise<CellFile> {
   const count = options.nodes ?? NODES_DEFAULT;
-  const [coordinatorPort = 0, ...nodePorts] = await chooseFreePorts(1 + 2 * count, [options.port]);
+  if (options.ledger === 'etcd') ensureEtcd();
+  const etcdCount = options.ledger === 'etcd' ? ETCD_MEMBERS : 0;
+  const [coordinatorPort = 0, ...ports] = await chooseFreePorts(1 + 2 * etcdCount + 2 * count, [options.port]);
+  const etcdPorts = ports.slice(0, 2 * etcdCount);
+  const nodePorts = ports.slice(2 * etcdCount);
   const nodes: CellNode[] = [];
   for (let at = 0; at < count; at += 1) {
     const [mesh = 0, lease = 0] = nodePorts.slice(2 * at);
@@ -99,7 +106,12 @@ async function makeCell(layout: Layout, options: PlaygroundOptions): Promise<Cel
     // As AWS writes them: 20 letters and digits, and 40 characters.
     accessKeyId: `AKIA${hexDigits(chance, 16).toUpperCase()}`, secretAccessKey: Buffer.from(chance.bytes(30)).toString('base64'),
     coordinator: { id: COORDINATOR, peerId, meshPort: coordinatorPort }, nodes,
+    ...(etcdCount === 0 ? {} : { etcd: { isFounded: false, members: Array.from({ length: etcdCount }, (_, at) => etcdMember(at, etcdPorts)) } }),
   };
+}
+
+function etcdMember(at: number, ports: readonly number[]): EtcdMember {
+  return { name: `etcd-${at + 1}`, clientPort: ports[2 * at] ?? 0, peerPort: ports[2 * at + 1] ?? 0 };
 }
 
 /**

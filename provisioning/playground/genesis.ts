@@ -54,8 +54,8 @@ export function bmcAddress(node: string): string {
   return `bmc-${numberOf(node)}`;
 }
 
-/** The first state. Throws ClusterError `FoundingFailed` when `apply` refuses a part of it. `at`: wall-clock time, for people. */
-export function genesisState(cell: CellFile, image: ImageRecord, coordinatorStore: string, at: string): CellState {
+/** The first state. Throws ClusterError `FoundingFailed` when `apply` refuses a part of it. `at`: wall-clock time, for people; `coordinatorStore` null: it keeps none. */
+export function genesisState(cell: CellFile, image: ImageRecord, coordinatorStore: string | null, at: string): CellState {
   const by = parseMemberId(cell.coordinator.id);
   const commands: readonly Command[] = [
     ...cell.nodes.map((node): Command => ({ kind: 'admitNode', node: admissionOf(node, cell.bmc) })),

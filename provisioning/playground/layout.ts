@@ -7,6 +7,7 @@
  *     DIR/playground.env       for the user's shell
  *     DIR/nodes/NODE/          a node's boot disk: identity.key, lease.key, ledger/, agent.json, keeper.json, power.json ...
  *     DIR/coordinator/         identity.key, ledger/, coordinator.json ...
+ *     DIR/etcd/MEMBER/         what a member of etcd keeps, where the ledger is in one
  *     DIR/images/SHA256        contents of images; every node reads them here
  *     DIR/room.json, DIR/room.sock, DIR/room/     the machine room: configuration, socket, journal
  *     DIR/run/                 sockets of the nodes, pids.json
@@ -34,6 +35,7 @@ export interface Layout {
   readonly nodes: string;
   readonly coordinator: string;
   readonly coordinatorConfig: string;
+  readonly etcd: string;
   readonly images: string;
   readonly roomConfig: string;
   /** As agent/room serves it below its `directory`, which is the root. */
@@ -58,6 +60,7 @@ export function layoutOf(root: string): Layout {
     lockFile: join(root, 'playground.lock'),
     envFile: join(root, 'playground.env'),
     coordinatorConfig: join(coordinator, 'coordinator.json'),
+    etcd: join(root, 'etcd'),
     images: join(root, 'images'),
     roomConfig: join(root, 'room.json'),
     roomSocket: join(root, 'room.sock'),

@@ -16,8 +16,10 @@ import type { CellFile } from './cell-file.ts';
 import { parseOptions, USAGE } from './config.ts';
 import type { PlaygroundOptions } from './config.ts';
 import { lockDirectory } from './directory-lock.ts';
+import { ensureEtcd } from './etcd-members.ts';
 import { FaultTeller } from './fault-teller.ts';
 import { writeText } from './files.ts';
+import { foundInEtcd } from './found-in-etcd.ts';
 import { admissionOf } from './genesis.ts';
 import { layoutOf } from './layout.ts';
 import type { Layout } from './layout.ts';
@@ -32,7 +34,7 @@ import { environmentText, welcomeText } from './welcome.ts';
 
 const POLL_MS = 100;
 /** Processes without which there is no fleet: a start in which one fails again and again is given up. */
-const ESSENTIAL: readonly string[] = ['room', 'coordinator'];
+const ESSENTIAL: readonly string[] = ['room', 'coordinator', 'etcd-1', 'etcd-2', 'etcd-3'];
 /** Progress is said again after this time when nothing moves. */
 const REPEAT_MS = 15_000;
 
@@ -63,7 +65,8 @@ async function run(layout: Layout, options: PlaygroundOptions): Promise<void> {
   await ensureHttpPort(port);
   const { cell, isNew } = await openCell(layout, options, now());
   await ensurePorts(cell);
-  print(`VES playground: ${cell.nodes.length} ${cell.nodes.length === 1 ? 'node' : 'nodes'} in ${layout.root} (${isNew ? 'a new fleet' : 'as it was left'}; profile ${cell.profile}, BMCs: ${cell.bmc})`);
+  if (cell.etcd !== undefined) ensureEtcd();
+  print(`VES playground: ${cell.nodes.length} ${cell.nodes.length === 1 ? 'node' : 'nodes'} in ${layout.root} (${isNew ? 'a new fleet' : 'as it was left'}; profile ${cell.profile}, BMCs: ${cell.bmc}${cell.etcd === undefined ? '' : `, ledger in an etcd of ${cell.etcd.members.length}`})`);
   await warm();
   const teller = new FaultTeller(layout.logs);
   const start: { isOver: boolean; failure: string | null } = { isOver: false, failure: null };
@@ -78,6 +81,9 @@ async function run(layout: Layout, options: PlaygroundOptions): Promise<void> {
   stopping.onSecond(() => void supervisor.kill().finally(() => process.exit(1)));
   try {
     if (!stopping.signal.aborted) {
+      await supervisor.startEtcd();
+      const check = (): void => refuseBroken(start.failure);
+      await foundInEtcd({ layout, cell, at: now(), signal: stopping.signal, check, onWait: (words) => print(`  etcd starts (${words})`) });
       await supervisor.start();
       await becomeReady({ layout, cell, supervisor, endpoint, signal: stopping.signal, failure: () => start.failure });
       start.isOver = true;
@@ -113,8 +119,7 @@ async function becomeReady({ layout, cell, supervisor, endpoint, signal, failure
   let said = '';
   let saidAtMs = performance.now();
   while (!signal.aborted) {
-    const broken = failure();
-    if (broken !== null) throw new ClusterError('CannotStart', broken, { retryable: false });
+    refuseBroken(failure());
     const [room, answer] = await Promise.all([supervisor.nodes(), askApi(access, 'GET', '/v1/nodes').catch(() => null)]);
     const { isReady, hasLeader, words } = judgeReadiness(room, answer);
     const isRepeated = words === said;
@@ -129,6 +134,10 @@ async function becomeReady({ layout, cell, supervisor, endpoint, signal, failure
     if (isReady) return;
     await delay(POLL_MS, undefined, { signal }).catch(() => undefined); // an interruption is seen by the loop
   }
+}
+
+function refuseBroken(failure: string | null): void {
+  if (failure !== null) throw new ClusterError('CannotStart', failure, { retryable: false });
 }
 
 async function admitNew(layout: Layout, cell: CellFile, access: ApiAccess): Promise<void> {

@@ -43,6 +43,10 @@ export async function ensureHttpPort(httpPort: number): Promise<void> {
 export async function ensurePorts(cell: CellFile): Promise<void> {
   const advice = 'end that program; the fleet’s ports are part of its identity';
   await ensureFree('tcp', cell.coordinator.meshPort, 'the coordinator’s mesh', advice);
+  for (const member of cell.etcd?.members ?? []) {
+    await ensureFree('tcp', member.clientPort, `${member.name}’s clients`, advice);
+    await ensureFree('tcp', member.peerPort, `${member.name}’s peers`, advice);
+  }
   for (const node of cell.nodes) {
     await ensureFree('tcp', node.meshPort, `${node.id}’s mesh`, advice);
     await ensureFree('udp', node.leasePort, `${node.id}’s leases`, advice);
@@ -60,7 +64,7 @@ async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null)) !== null;
 }
 
-function refuseDifferences(layout: Layout, cell: CellFile, { nodes, profile, bmc, memoryGiB }: PlaygroundOptions): void {
+function refuseDifferences(layout: Layout, cell: CellFile, { nodes, profile, bmc, memoryGiB, ledger }: PlaygroundOptions): void {
   const refuse = (sentence: string): never => {
     throw new ClusterError('CellDiffers', `${sentence}. Leave the option out, or start another fleet in another directory with --dir`, { retryable: false });
   };
@@ -71,6 +75,8 @@ function refuseDifferences(layout: Layout, cell: CellFile, { nodes, profile, bmc
     refuse(`the fleet in ${layout.root} was founded with --profile ${cell.profile}; its ledger decides about that now (PUT /v1/parameters while it runs)`);
   }
   if (bmc !== null && bmc !== cell.bmc) refuse(`the machines in ${layout.root} were built with --bmc ${cell.bmc}`);
+  const kept = cell.etcd === undefined ? 'own' : 'etcd';
+  if (ledger !== null && ledger !== kept) refuse(`the fleet in ${layout.root} was founded with --ledger ${kept}, and its ledger is there`);
   if (memoryGiB !== null && memoryGiB !== cell.memoryGiB) refuse(`the machines in ${layout.root} were built with --memory ${cell.memoryGiB}`);
 }
 
@@ -78,7 +84,7 @@ function refuseDifferences(layout: Layout, cell: CellFile, { nodes, profile, bmc
 async function grow(layout: Layout, cell: CellFile, count: number): Promise<CellFile> {
   const missing = count - cell.nodes.length;
   if (missing <= 0) return cell;
-  const taken = [cell.coordinator.meshPort, ...cell.nodes.flatMap((node) => [node.meshPort, node.leasePort])];
+  const taken = [cell.coordinator.meshPort, ...(cell.etcd?.members ?? []).flatMap((member) => [member.clientPort, member.peerPort]), ...cell.nodes.flatMap((node) => [node.meshPort, node.leasePort])];
   const ports = await chooseFreePorts(2 * missing, taken);
   const added: CellNode[] = [];
   for (let at = 0; at < missing; at += 1) {

@@ -5,6 +5,7 @@
 import { GIB } from '../../shared/units.ts';
 import { leaseAddress, meshAddress } from './cell-file.ts';
 import type { CellFile, CellNode } from './cell-file.ts';
+import { clientUrl } from './etcd-members.ts';
 import { bmcAddress } from './genesis.ts';
 import type { Layout } from './layout.ts';
 
@@ -36,7 +37,7 @@ export function agentConfig(layout: Layout, cell: CellFile, node: CellNode, boot
   return {
     cell: cell.cell, clusterUuid: cell.clusterUuid, node: node.id, dataDirectory: data,
     meshListen: meshAddress(node), leaseListen: leaseAddress(node), presharedKey: cell.presharedKey, seeds: seeds(cell),
-    keeperSocket, helperSocket, machine: machine(layout, bootId), profile: cell.profile, imageDirectory: layout.images,
+    keeperSocket, helperSocket, machine: machine(layout, bootId), profile: cell.profile, ledger: ledger(cell), imageDirectory: layout.images,
     power: cell.bmc === 'all' ? Object.fromEntries(cell.nodes.map(({ id }) => [id, { username: BMC_USER, password: cell.bmcPassword }])) : {},
   };
 }
@@ -55,8 +56,12 @@ export function coordinatorConfig(layout: Layout, cell: CellFile, port: number):
     cell: cell.cell, clusterUuid: cell.clusterUuid, member: cell.coordinator.id, dataDirectory: layout.coordinator,
     http: { host: '127.0.0.1', port }, meshListen: meshAddress(cell.coordinator), presharedKey: cell.presharedKey, seeds: seeds(cell),
     accounts: [{ accessKeyId: cell.accessKeyId, secretAccessKey: cell.secretAccessKey, environment: ENVIRONMENT, name: 'The playground’s user' }],
-    profile: cell.profile, roomSocket: layout.roomSocket,
+    profile: cell.profile, ledger: ledger(cell), roomSocket: layout.roomSocket,
   };
+}
+
+function ledger({ etcd }: CellFile): unknown {
+  return etcd === undefined ? { kind: 'own' } : { kind: 'etcd', endpoints: etcd.members.map(clientUrl) };
 }
 
 function machine(layout: Layout, bootId: string): unknown {

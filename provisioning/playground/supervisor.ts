@@ -1,16 +1,18 @@
 /**
- * Which processes run when? The room and the coordinator always; a node's agent and keeper as long as its boot lives.
+ * Which processes run when? The room, the coordinator and the members of an etcd always; a node's agent and keeper as long as its boot lives.
  *
  *     node:  off --booted (room)--> running --died (room), room gone--> off     both processes are killed at once
  *     room:  gone --connected--> watched --closed--> gone                       as a power loss of the whole site
  *
  * The room decides what lives; the supervisor only follows.
  */
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '../../shared/errors.ts';
 import { SMALL_ENVIRONMENT, SMALL_NODE_OPTIONS } from '../../shared/process/stay-small.ts';
 import type { CellFile, CellNode } from './cell-file.ts';
+import { etcdCommand } from './etcd-members.ts';
 import { writeJson } from './files.ts';
 import { KEEPER_VARIABLE, nativeKeeper } from './keeper-program.ts';
 import { KeptProcess } from './kept-process.ts';
@@ -33,7 +35,7 @@ const PROGRAMS = {
 } as const;
 const NIC = join(import.meta.dirname, 'nic.ts');
 /** What they import by and by, or are given instead of what they asked for. */
-const LATER = ['shared/net/mesh.ts', 'shared/net/identity.ts', 'shared/net/left-out.ts'].map((file) => join(CHECKOUT, file));
+const LATER = ['shared/net/mesh.ts', 'shared/net/identity.ts', 'shared/net/left-out.ts', 'shared/store/ledger-store.ts', 'shared/ledger/node/ledger-node.ts', 'shared/ledger/etcd/etcd-ledger.ts', 'shared/net/etcd-client.ts'].map((file) => join(CHECKOUT, file));
 /** All that these processes read, for warming up (warm.ts). */
 export const WARMED: readonly string[] = [...Object.values(PROGRAMS), ...LATER, NIC];
 
@@ -76,6 +78,7 @@ export class Supervisor {
   readonly #keeper: string | null;
   readonly #room: KeptProcess;
   readonly #coordinator: KeptProcess;
+  readonly #etcd: readonly KeptProcess[];
   #control: RoomControl | null = null;
   #isStopping = false;
 
@@ -99,6 +102,14 @@ export class Supervisor {
     this.#nodes = new Map(cell.nodes.map((node) => [node.id, { node, bootId: null, isMeshUp: true, processes: [], work: Promise.resolve() }]));
     this.#room = this.#keep({ name: 'room', file: PROGRAMS.room, args: ['--config', layout.roomConfig] });
     this.#coordinator = this.#keep({ name: 'coordinator', file: PROGRAMS.coordinator, args: ['--config', layout.coordinatorConfig] });
+    const members = cell.etcd?.members ?? [];
+    this.#etcd = members.map((member) => this.#keep({ name: member.name, ...etcdCommand(member, members, join(layout.etcd, member.name), cell.clusterUuid) }));
+  }
+
+  /** Starts the members of etcd, where the ledger is in one: they come first. */
+  async startEtcd(): Promise<void> {
+    if (this.#etcd.length > 0) await mkdir(this.#options.layout.etcd, { recursive: true, mode: 0o700 });
+    for (const member of this.#etcd) member.start();
   }
 
   /** Starts the room and the coordinator; nodes follow when the room says that they booted. */
@@ -122,7 +133,7 @@ export class Supervisor {
     }
   }
 
-  /** Ends everything in order: what takes requests, what acts on nodes, then the machines. */
+  /** Ends everything in order: what takes requests, what acts on nodes, the machines, then what all of them remember by. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.#coordinator.stop(STOP_GRACE_MS);
@@ -132,6 +143,7 @@ export class Supervisor {
       await Promise.all(each.processes.map(async (process) => await process.stop(STOP_GRACE_MS)));
     }));
     await this.#room.stop(STOP_GRACE_MS);
+    await Promise.all(this.#etcd.map(async (member) => await member.stop(STOP_GRACE_MS)));
     this.#control?.close();
     this.#close();
   }
@@ -139,7 +151,7 @@ export class Supervisor {
   /** Ends everything at once. */
   async kill(): Promise<void> {
     this.#isStopping = true;
-    const all = [this.#coordinator, this.#room, ...[...this.#nodes.values()].flatMap(({ processes }) => processes)];
+    const all = [this.#coordinator, this.#room, ...this.#etcd, ...[...this.#nodes.values()].flatMap(({ processes }) => processes)];
     await Promise.all(all.map(async (process) => await process.kill()));
     this.#close();
   }

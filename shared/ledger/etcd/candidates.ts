@@ -14,13 +14,14 @@ const NO_STORE = '00000000-0000-4000-8000-000000000000';
 /** Least is best: those that work, then those that may soon. */
 const RANK: Readonly<Record<NodePhase, number>> = { active: 0, draining: 0, maintenance: 0, joining: 1, admitted: 2, fencing: 3, fenced: 3, removed: 4 };
 
-/** The nodes that may lead, best first. A node that was fenced gives its place to another one, where there is one. */
+/** The nodes that may lead, in the order of their names. A node that was fenced gives its place to another one, where there is one. */
 export function candidatesOf({ nodes }: Pick<CellState, 'nodes'>): readonly NodeId[] {
   return [...nodes.values()]
     .filter((node) => node.phase !== 'removed')
     .toSorted((left, right) => RANK[left.phase] - RANK[right.phase] || (left.id < right.id ? -1 : 1))
     .slice(0, CANDIDATES_MAX)
-    .map((node) => node.id);
+    .map((node) => node.id)
+    .toSorted();
 }
 
 /** The same with their stores, and whoever leads, whether it is one of them or not: renewals must reach it. */

@@ -22,7 +22,7 @@ import { candidatesOf, votersOf } from './candidates.ts';
 import { Endpoints } from './endpoints.ts';
 import type { EtcdEndpoint } from './etcd-port.ts';
 import { FreshReads } from './fresh-reads.ts';
-import type { FreshHead } from './fresh-reads.ts';
+import type { FreshHead, ReadAttempt } from './fresh-reads.ts';
 import { LogFollower } from './log-follower.ts';
 import { isLeading, memberWakesAtMs, startMember, stepMember } from './member.ts';
 import type { MemberEffect, MemberEvent, MemberState, Willingness } from './member.ts';
@@ -32,6 +32,8 @@ import { writeSnapshot } from './snapshot-writer.ts';
 
 /** A snapshot is taken after so many entries. Half as many stay below it, so that whoever lags a little needs none. */
 const SNAPSHOT_EVERY = 2_000;
+/** Longest wait for a piece of a snapshot: nobody waits for it. */
+const SNAPSHOT_PIECE_MS = 5_000;
 /** Largest entry, bytes: what one message of the mesh takes, and less than one request of etcd. */
 const ENTRY_BYTES_MAX = 1024 * 1024;
 /** What may wait to be appended; beyond that proposals are refused as overload. */
@@ -89,9 +91,9 @@ export class EtcdLedger implements LedgerMember {
     this.#clusterUuid = initial.clusterUuid;
     this.#replica = new Replica(initial);
     this.#endpoints = new Endpoints(endpoints, world.chance.next(), world.log);
-    this.#reads = new FreshReads(world, this.#endpoints, async (endpoint, beganAtMs) => await this.#read(endpoint, beganAtMs));
+    this.#reads = new FreshReads(world, this.#endpoints, async (attempt) => await this.#read(attempt));
     this.#follower = new LogFollower({
-      world, endpoints: this.#endpoints, clusterUuid: this.#clusterUuid, replica: this.#replica, timeoutMs: profile.heartbeatMs,
+      world, endpoints: this.#endpoints, clusterUuid: this.#clusterUuid, replica: this.#replica,
       onEntry: (entry, result) => this.#answer(entry, result),
       onApplied: (index, ids) => this.#feed({ kind: 'applied', index, ids }),
       onHead: (head) => this.#feed({ kind: 'headHeard', head }),
@@ -332,9 +334,9 @@ export class EtcdLedger implements LedgerMember {
     return await this.#reads.within(timeoutMs, what);
   }
 
-  async #read(endpoint: EtcdEndpoint, beganAtMs: number): Promise<FreshHead> {
-    const fresh = await this.#follower.read(endpoint, beganAtMs);
-    this.#feed({ kind: 'headRead', head: fresh.head, beganAtMs });
+  async #read(attempt: ReadAttempt): Promise<FreshHead> {
+    const fresh = await this.#follower.read(attempt);
+    this.#feed({ kind: 'headRead', head: fresh.head, beganAtMs: attempt.beganAtMs, wantedSinceMs: attempt.wantedSinceMs });
     return fresh;
   }
 
@@ -385,7 +387,7 @@ export class EtcdLedger implements LedgerMember {
     const snapshot = { index: this.#replica.index, term: this.#replica.term, name: `${this.#member.session}.${this.#snapshotCount}`, data: this.#replica.encode() };
     const { profile, world } = this.#options;
     // It never rejects: a snapshot that etcd did not take is null.
-    void writeSnapshot({ world, endpoints: this.#endpoints, clusterUuid: this.#clusterUuid, timeoutMs: profile.heartbeatMs }, snapshot).then((base) => {
+    void writeSnapshot({ world, endpoints: this.#endpoints, clusterUuid: this.#clusterUuid, timeoutMs: SNAPSHOT_PIECE_MS }, snapshot).then((base) => {
       if (base !== null) this.#feed({ kind: 'baseMade', base });
       // A failed one is followed by another after a while, not at once.
       world.timers.after(base === null ? profile.electionMaxMs : 0, () => {

@@ -2,6 +2,7 @@
  * How is the head read so that nothing older than the question answers it? One read at a time; who asks while one is under way waits for the next.
  *
  * A read is tried until it succeeds, for as long as somebody waits: at one member of etcd after the other, with a pause after each failure.
+ * The first attempts are short, since a member of etcd that lost its leader takes half a second to ask the next one (3.4, readIndexRetryTime).
  */
 import { describeError } from '../../errors.ts';
 import type { World } from '../../world.ts';
@@ -12,12 +13,25 @@ import type { SeenHead } from './member.ts';
 
 const RETRY_MS = 50;
 const RETRY_MS_MAX = 200;
+/** How long one answer may take: of the first attempts, and of those after so many that failed; then twice as long with each. */
+const ANSWER_MS = 250;
+const ANSWER_MS_MAX = 4_000;
+const SHORT_ATTEMPTS = 3;
 
 /** A head that was read, and when the read began. `revision`: of the whole store then. */
 export interface FreshHead {
   readonly head: SeenHead | null;
   readonly revision: number;
   readonly beganAtMs: number;
+}
+
+/** One attempt to read. `wantedSinceMs`: since when none succeeded although somebody waited. */
+export interface ReadAttempt {
+  readonly endpoint: EtcdEndpoint;
+  readonly beganAtMs: number;
+  readonly wantedSinceMs: number;
+  /** Longest wait for one answer. */
+  readonly timeoutMs: number;
 }
 
 interface Waiter {
@@ -27,13 +41,13 @@ interface Waiter {
 export class FreshReads {
   readonly #world: World;
   readonly #endpoints: Endpoints;
-  readonly #attempt: (endpoint: EtcdEndpoint, beganAtMs: number) => Promise<FreshHead>;
+  readonly #attempt: (attempt: ReadAttempt) => Promise<FreshHead>;
   #waiters: Waiter[] = [];
   #isRunning = false;
   #isStopped = false;
 
   /** `attempt` reads at one member of etcd, and applies what it finds; it rejects with a retryable ClusterError, or the member's ledger has failed for good. */
-  constructor(world: World, endpoints: Endpoints, attempt: (endpoint: EtcdEndpoint, beganAtMs: number) => Promise<FreshHead>) {
+  constructor(world: World, endpoints: Endpoints, attempt: (attempt: ReadAttempt) => Promise<FreshHead>) {
     this.#world = world;
     this.#endpoints = endpoints;
     this.#attempt = attempt;
@@ -72,20 +86,24 @@ export class FreshReads {
   async #run(): Promise<void> {
     // Whoever asks in this turn of the event loop is answered by one read.
     await Promise.resolve();
-    let retryMs = RETRY_MS;
+    const { clock, chance, timers } = this.#world;
+    let failures = 0;
+    let wantedSinceMs = clock.nowMs();
     while (this.#waiters.length > 0 && !this.#isStopped) {
       const asked = [...this.#waiters];
       const endpoint = this.#endpoints.current();
+      const timeoutMs = Math.min(ANSWER_MS_MAX, ANSWER_MS * 2 ** Math.max(0, failures - SHORT_ATTEMPTS + 1));
       try {
-        const fresh = await this.#attempt(endpoint, this.#world.clock.nowMs());
+        const fresh = await this.#attempt({ endpoint, beganAtMs: clock.nowMs(), wantedSinceMs, timeoutMs });
         if (this.#isStopped) return;
         this.#waiters = this.#waiters.filter((waiter) => !asked.includes(waiter));
-        retryMs = RETRY_MS;
+        failures = 0;
+        wantedSinceMs = clock.nowMs();
         for (const { done } of asked) done(fresh);
       } catch (error) {
         this.#endpoints.failed(endpoint, describeError(error));
-        await pause(this.#world.timers, retryMs * (0.5 + this.#world.chance.next() / 2));
-        retryMs = Math.min(2 * retryMs, RETRY_MS_MAX);
+        failures += 1;
+        await pause(timers, Math.min(RETRY_MS * failures, RETRY_MS_MAX) * (0.5 + chance.next() / 2));
       }
     }
     this.#isRunning = false;

@@ -9,8 +9,8 @@ import type { World } from '../../world.ts';
 import type { ApplyResult } from '../commands.ts';
 import type { Replica } from '../node/replica.ts';
 import type { Endpoints } from './endpoints.ts';
-import type { EtcdEndpoint, EtcdPair } from './etcd-port.ts';
-import type { FreshHead } from './fresh-reads.ts';
+import type { EtcdPair } from './etcd-port.ts';
+import type { FreshHead, ReadAttempt } from './fresh-reads.ts';
 import type { SeenHead } from './member.ts';
 import { entryRange, headKey, logRange, parseEntry, parseHead, pieceKey } from './records.ts';
 import type { Base, StoredEntry } from './records.ts';
@@ -24,8 +24,6 @@ export interface LogFollowerOptions {
   readonly endpoints: Endpoints;
   readonly clusterUuid: string;
   readonly replica: Replica;
-  /** Longest wait for one answer of etcd. */
-  readonly timeoutMs: number;
   /** An entry was applied here; null: it carries no command. */
   readonly onEntry: (entry: StoredEntry, result: ApplyResult | null) => void;
   /** Entries up to `index` were applied, with these proposals among them. */
@@ -69,16 +67,16 @@ export class LogFollower {
   }
 
   /** Reads the head, and applies everything up to it. Rejects with a retryable ClusterError; what is worse is told to `onFatal` as well. */
-  async read(endpoint: EtcdEndpoint, beganAtMs: number): Promise<FreshHead> {
+  async read(attempt: ReadAttempt): Promise<FreshHead> {
     try {
       const before = { revision: this.#reachedRevision, index: this.#options.replica.index };
-      const { head, revision } = await this.#readPage(endpoint);
+      const { head, revision } = await this.#readPage(attempt);
       if (revision < before.revision || (head?.value.index ?? 0) < before.index) throw wentBack(before, { revision, index: head?.value.index ?? 0 });
       this.reached(revision);
       // What comes after that head comes by the watch.
-      while (head !== null && this.#options.replica.index < head.value.index && !this.#isStopped) await this.#readPage(endpoint);
+      while (head !== null && this.#options.replica.index < head.value.index && !this.#isStopped) await this.#readPage(attempt);
       this.#coveredRevision = Math.max(this.#coveredRevision, revision);
-      return { head, revision, beganAtMs };
+      return { head, revision, beganAtMs: attempt.beganAtMs };
     } catch (error) {
       if (!this.#isStopped && !(error instanceof ClusterError && error.retryable)) this.#options.onFatal(error);
       throw error;
@@ -144,8 +142,8 @@ export class LogFollower {
   }
 
   /** Head and next entries at one moment. Where those are gone, the snapshot is taken instead. */
-  async #readPage(endpoint: EtcdEndpoint): Promise<{ readonly head: SeenHead | null; readonly revision: number }> {
-    const { clusterUuid, replica, timeoutMs } = this.#options;
+  async #readPage({ endpoint, timeoutMs }: ReadAttempt): Promise<{ readonly head: SeenHead | null; readonly revision: number }> {
+    const { clusterUuid, replica } = this.#options;
     const from = replica.index + 1;
     const { revision, ranges } = await endpoint.read(
       [{ from: headKey(clusterUuid), to: null }, { ...entryRange(clusterUuid, from), limit: ENTRIES_PER_READ }], { timeoutMs },
@@ -154,13 +152,13 @@ export class LogFollower {
     if (pair === undefined) return { head: null, revision };
     const head: SeenHead = { value: parseHead(pair.value), revision: pair.modRevision };
     const entries = (ranges[1] ?? []).map((each) => parseEntry(each.value));
-    if (head.value.index >= from && entries[0]?.index !== from) await this.#takeSnapshot(endpoint, head.value.base, from);
+    if (head.value.index >= from && entries[0]?.index !== from) await this.#takeSnapshot({ endpoint, timeoutMs }, head.value.base, from);
     this.apply(entries);
     return { head, revision };
   }
 
-  async #takeSnapshot(endpoint: EtcdEndpoint, base: Base, from: number): Promise<void> {
-    const { clusterUuid, onApplied, replica, timeoutMs, world } = this.#options;
+  async #takeSnapshot({ endpoint, timeoutMs }: Pick<ReadAttempt, 'endpoint' | 'timeoutMs'>, base: Base, from: number): Promise<void> {
+    const { clusterUuid, onApplied, replica, world } = this.#options;
     if (base.index < from) throw new ClusterError('LedgerDamaged', `entry ${from} of the ledger is not in etcd, nor a snapshot that holds it`, { retryable: false });
     let text = '';
     for (let piece = 0; piece < base.pieces; piece += 1) {

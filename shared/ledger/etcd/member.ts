@@ -94,8 +94,11 @@ export interface MemberState {
 
 /** `draw`: from 0 (inclusive) to 1. */
 export type MemberEvent = { readonly atMs: number; readonly draw: number } & (
-  /** A linearizable read that began at `beganAtMs` showed this; what it showed of entries was applied before. Null: nothing was founded. */
-  | { readonly kind: 'headRead'; readonly head: SeenHead | null; readonly beganAtMs: number }
+  /**
+   * A linearizable read that began at `beganAtMs` showed this; what it showed of entries was applied before. Null: nothing was founded.
+   * `wantedSinceMs`: since when none had succeeded that was asked for.
+   */
+  | { readonly kind: 'headRead'; readonly head: SeenHead | null; readonly beganAtMs: number; readonly wantedSinceMs: number }
   /** A watch told this: possibly old. */
   | { readonly kind: 'headHeard'; readonly head: SeenHead }
   /** Entries up to `index` were applied; `ids`: the proposals among them. */
@@ -163,7 +166,7 @@ export function stepMember(before: MemberState, event: MemberEvent): MemberStep 
 function stepOwn(before: MemberState, event: MemberEvent): MemberStep {
   switch (event.kind) {
     case 'headRead':
-      return onHeadRead(before, event.head, event.beganAtMs, event);
+      return onHeadRead(before, event.head, event, event);
     case 'headHeard':
       return noteHead(before, event.head, event);
     case 'applied':
@@ -203,7 +206,7 @@ function patienceMs({ beatMs, electionMinMs, electionMaxMs }: MemberTimes, head:
   return head?.leader === null ? draw * beatMs : electionMinMs + draw * (electionMaxMs - electionMinMs);
 }
 
-function onHeadRead(before: MemberState, head: SeenHead | null, beganAtMs: number, now: Now): MemberStep {
+function onHeadRead(before: MemberState, head: SeenHead | null, { beganAtMs, wantedSinceMs }: { readonly beganAtMs: number; readonly wantedSinceMs: number }, now: Now): MemberStep {
   const read: MemberState = { ...before, readingSinceMs: null };
   if (head === null) return { state: { ...read, lookAtMs: now.atMs + read.times.electionMaxMs }, effects: [] };
   const noted = noteHead(read, head, now);
@@ -213,7 +216,7 @@ function onHeadRead(before: MemberState, head: SeenHead | null, beganAtMs: numbe
   const effects = [...noted.effects, ...inOffice.effects, ...settled.effects];
   const isMoved = head.revision > (before.head?.revision ?? 0);
   if (state.office !== null || isMoved || beganAtMs < state.lookAtMs) return { state, effects };
-  return { state: considerCampaign(state, before.readingSinceMs ?? beganAtMs, now), effects };
+  return { state: considerCampaign(state, Math.min(wantedSinceMs, before.readingSinceMs ?? beganAtMs), now), effects };
 }
 
 function confirm(state: MemberState, head: SeenHead, beganAtMs: number): MemberState {
@@ -241,11 +244,11 @@ function campaignOf(state: Pick<MemberState, 'session'>, term: number): string {
 }
 
 /** Nobody wrote for an election timeout. A read that took long says that etcd could not be written to: the leader gets time to notice that it can again. */
-function considerCampaign(state: MemberState, askedAtMs: number, { atMs, draw }: Now): MemberState {
+function considerCampaign(state: MemberState, wantedSinceMs: number, { atMs, draw }: Now): MemberState {
   const { head, times } = state;
   const isReady = head !== null && state.applied >= head.value.index && state.commit === null && !state.isUncertain;
   const isInTurn = state.willingness === 'gladly' || (state.willingness === 'reluctantly' && atMs - state.movedAtMs >= RELUCTANCE * times.electionMaxMs);
-  const isPrompt = atMs - askedAtMs <= times.beatMs / 2;
+  const isPrompt = atMs - wantedSinceMs <= times.beatMs / 2;
   if (!isReady || !isInTurn || !isPrompt || atMs < state.holdUntilMs) {
     return { ...state, lookAtMs: atMs + (isPrompt ? 1 : 2) * times.beatMs + draw * (times.electionMaxMs - times.electionMinMs) };
   }

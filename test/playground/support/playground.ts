@@ -29,6 +29,7 @@ export interface FleetOptions {
   readonly profile?: 'fast' | 'standard' | 'soft';
   readonly bmc?: 'none' | 'all';
   readonly memoryGiB?: number;
+  readonly ledger?: 'own' | 'etcd';
   /** A directory that a fleet was stopped in; a new one without. */
   readonly directory?: string;
 }
@@ -237,8 +238,8 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
 }
 
 function launch(directory: string, options: FleetOptions): Fleet {
-  const { nodes, profile, bmc, memoryGiB } = options;
-  const words = ['--dir', directory, '--port', '0', ...option('--nodes', nodes), ...option('--profile', profile), ...option('--bmc', bmc), ...option('--memory', memoryGiB)];
+  const { nodes, profile, bmc, memoryGiB, ledger } = options;
+  const words = ['--dir', directory, '--port', '0', ...option('--nodes', nodes), ...option('--profile', profile), ...option('--bmc', bmc), ...option('--memory', memoryGiB), ...option('--ledger', ledger)];
   const child = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

@@ -17,12 +17,12 @@ function refusal(...args: readonly string[]): string {
 }
 
 options('may all be left out', () => {
-  assert.equal(parseOptions([], '/srv/ves'), { directory: '/srv/ves/.ves', port: 8080, nodes: null, profile: null, bmc: null, memoryGiB: null });
+  assert.equal(parseOptions([], '/srv/ves'), { directory: '/srv/ves/.ves', port: 8080, nodes: null, profile: null, bmc: null, memoryGiB: null, ledger: null });
 });
 
 options('are taken as given', () => {
-  const given = parseOptions(['--nodes', '9', '--port=0', '--dir', '/tmp/x', '--profile', 'soft', '--bmc', 'all', '--memory', '64'], '/');
-  assert.equal(given, { directory: '/tmp/x', port: 0, nodes: 9, profile: 'soft', bmc: 'all', memoryGiB: 64 });
+  const given = parseOptions(['--nodes', '9', '--port=0', '--dir', '/tmp/x', '--profile', 'soft', '--bmc', 'all', '--memory', '64', '--ledger', 'etcd'], '/');
+  assert.equal(given, { directory: '/tmp/x', port: 0, nodes: 9, profile: 'soft', bmc: 'all', memoryGiB: 64, ledger: 'etcd' });
   assert.is(parseOptions(['-h'], '/'), 'help');
 });
 
@@ -33,6 +33,7 @@ options('are refused by name when they make no sense', () => {
     ['--profile', 'Standard', 'quick', ''],
     ['--bmc', 'some', ''],
     ['--memory', '1', '1025', '16G'],
+    ['--ledger', 'raft', ''],
   ] as const) {
     for (const value of values) assert.match(refusal(`${name}=${value}`), name);
   }
@@ -51,7 +52,7 @@ options('name no directory that is too deep for the sockets in it', () => {
 
 options('are explained within 80 columns, every one of them', () => {
   for (const line of USAGE.split('\n')) assert.ok(line.length <= 80, line);
-  for (const name of ['--nodes', '--port', '--dir', '--profile', '--bmc', '--memory']) assert.match(USAGE, new RegExp(`^  ${name} `, 'm'));
+  for (const name of ['--nodes', '--port', '--dir', '--profile', '--bmc', '--memory', '--ledger']) assert.match(USAGE, new RegExp(`^  ${name} `, 'm'));
 });
 
 options.run();

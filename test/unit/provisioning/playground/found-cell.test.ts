@@ -30,7 +30,7 @@ const BOOT = '11111111-2222-4333-8444-555555555555';
 const founding = suite('founding a cell');
 const opening = suite('a founded cell');
 
-const asked = (change: Partial<PlaygroundOptions> = {}): PlaygroundOptions => ({ directory: '', port: 8080, nodes: null, profile: null, bmc: null, memoryGiB: null, ...change });
+const asked = (change: Partial<PlaygroundOptions> = {}): PlaygroundOptions => ({ directory: '', port: 8080, nodes: null, profile: null, bmc: null, memoryGiB: null, ledger: null, ...change });
 
 async function withCell(change: Partial<PlaygroundOptions>, use: (layout: Layout) => Promise<void>): Promise<void> {
   await withDirectory(async (directory) => {

@@ -51,9 +51,10 @@ function lifeOf(seed: number): Life {
   return { founding: readyCell(4).state, batches };
 }
 
-/** The world as an entry of the log sees it: with a wall clock that shows the number of the group. */
-function dated(world: World, at: () => string): World {
-  return { clock: { nowMs: world.clock.nowMs, wallTime: at }, timers: world.timers, chance: world.chance, log: world.log };
+/** The world as an entry of the log sees it: with a wall clock that shows how often it was looked at, which is once for each proposal. */
+function dated(world: World): World {
+  let looks = 0;
+  return { clock: { nowMs: world.clock.nowMs, wallTime: () => `${(looks += 1)}` }, timers: world.timers, chance: world.chance, log: world.log };
 }
 
 interface Outcome {
@@ -74,7 +75,7 @@ const initial = (state: CellState): CellState => emptyCell(state.cell, state.clu
 async function throughRaft(seed: number, { founding, batches }: Life): Promise<Outcome> {
   const world = new VirtualWorld(seed);
   const network = new VirtualNetwork(world);
-  let at = 0;
+  const own = dated(world);
   const stores = MEMBERS.map(() => new MemoryStore(world));
   const conf = { voters: MEMBERS.map((member, which) => voterIdOf(member, stores[which]?.storeUuid ?? '')), learners: [], witnesses: [] };
   const ledgers = MEMBERS.map((self, which) => {
@@ -82,7 +83,7 @@ async function throughRaft(seed: number, { founding, batches }: Life): Promise<O
     if (store === undefined) throw new Error('no store');
     Object.assign(store, { hardState: { term: 1, vote: null, commit: 1 }, snapshot: { index: 1, term: 1, conf, data: encodeSnapshot(founding) } });
     const ledger = new LedgerNode({
-      self, world: dated(world, () => `${at}`), mesh: network.join(self), store, profile: TIMING_PROFILES.standard, seeds: () => MEMBERS, snapshotEvery: 50,
+      self, world: own, mesh: network.join(self), store, profile: TIMING_PROFILES.standard, seeds: () => MEMBERS, snapshotEvery: 50,
       onFatal: (error) => assert.unreachable(String(error)),
     }, initial(founding));
     ledger.start();
@@ -93,7 +94,6 @@ async function throughRaft(seed: number, { founding, batches }: Life): Promise<O
   if (leader === undefined) throw new Error('no leader');
   const results: string[] = [];
   for (const batch of batches) {
-    at += 1;
     let isDone = false;
     void propose(leader, batch).then((each) => {
       results.push(...each);
@@ -107,8 +107,7 @@ async function throughRaft(seed: number, { founding, batches }: Life): Promise<O
 
 /** One member of etcd is killed on the way, and one member of the cell comes late. `self` leads: entries name who proposed them. */
 async function throughEtcd(etcd: RealEtcd, seed: number, self: MemberId, { founding, batches }: Life): Promise<Outcome> {
-  let at = 0;
-  const world = dated(realWorld(seed), () => `${at}`);
+  const world = dated(realWorld(seed));
   const network = new VirtualNetwork(world);
   const faults: unknown[] = [];
   await foundEtcdLedger(world, new Endpoints(etcd.clients, 0, world.log), founding, 'founding');
@@ -129,7 +128,6 @@ async function throughEtcd(etcd: RealEtcd, seed: number, self: MemberId, { found
     await eventually('a leader', () => leader.isLeading());
     const results: string[] = [];
     for (const [which, batch] of batches.entries()) {
-      at += 1;
       if (which === Math.floor(batches.length / 2)) await etcd.kill(seed % 3);
       results.push(...(await propose(leader, batch)));
     }
