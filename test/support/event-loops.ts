@@ -46,7 +46,7 @@ export class EventLoops {
 
   /** The process does nothing for so long, as when it is stopped by a signal or collects garbage. */
   hold(process: string, forMs: number): void {
-    this.charge(process, forMs);
+    this.#freeAtMs.set(process, this.#world.clock.nowMs() + Math.max(this.#waitMs(process), forMs));
   }
 
   /** Runs `work` at once, or when a held process goes on. */

@@ -79,7 +79,8 @@ export class CalmWatch {
     const core = this.#core;
     if (core === null) return;
     const nowMs = this.#cell.world.clock.nowMs();
-    if (this.#cell.leads() !== null) this.#leaderlessSinceMs = nowMs;
+    // Nodes that lost their lease before the calm began reset themselves in it.
+    if (this.#cell.leads() !== null || !isMajorityUp(this.#cell, core)) this.#leaderlessSinceMs = nowMs;
     const electionMs = electionLimitMs(this.#profile);
     if (nowMs - this.#leaderlessSinceMs > electionMs) this.#violate(`L1 there is no leader for ${electionMs} ms, and ${core.join(', ')} are well`);
     const { volumes, nodes } = this.#cell.state();
@@ -144,6 +145,14 @@ function isRunnable(volume: VolumeRecord | undefined, core: readonly NodeId[]): 
 /** Whether nothing of it waits for a node outside of the core. */
 function isHere(instance: InstanceRecord, core: readonly NodeId[]): boolean {
   return instance.holder === null || core.includes(instance.holder);
+}
+
+/** Whether the agents of more than half of the voters run. */
+function isMajorityUp(cell: VirtualCell, core: readonly NodeId[]): boolean {
+  const voters = cell.voters();
+  const up = core.filter((node) => cell.processes(node).agent && voters.includes(voterIdOf(node, cell.store(node).storeUuid))).length;
+  const witnesses = voters.filter((voter) => cell.state().coordinators.has(memberOfVoter(voter as VoterId))).length;
+  return 2 * (up + witnesses) > voters.length;
 }
 
 /**
