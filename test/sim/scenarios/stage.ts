@@ -37,6 +37,8 @@ export class Stage {
   /** Broken promises that the story's own hand brings about. Each must come true. */
   readonly expected: RegExp[] = [];
   readonly #nodes = new Map<string, NodeId>();
+  /** Names of the volumes that instances had. */
+  readonly #volumes = new Map<VolumeId, string>();
   #deaths: NodeId[] = [];
   readonly #starts = new Map<string, number>();
   /** What an instance's generation was when the story began. */
@@ -180,10 +182,10 @@ export class Stage {
   named(text: string): string {
     let result = text;
     for (const [name, id] of this.instances) {
-      const record = this.cell.state().instances.get(id);
       result = result.replaceAll(id, name);
-      for (const volume of record?.volumes ?? []) result = result.replaceAll(volume, `${name}-disk`);
+      for (const volume of this.cell.state().instances.get(id)?.volumes ?? []) this.#volumes.set(volume, `${name}-disk`);
     }
+    for (const [volume, name] of this.#volumes) result = result.replaceAll(volume, name);
     for (const [name, node] of this.#nodes) result = result.replaceAll(new RegExp(`\\b${node}\\b`, 'g'), name);
     return result.replaceAll(/\b(?:i|vol)-[0-9a-f]{17}\b/g, 'another').replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '...').replaceAll('coordinator-1', 'coordinator');
   }
