@@ -50,15 +50,13 @@ export function watchFences({ cell, newest, violate }: Scene): LeaseChecker {
     boots.set(bootId, lease);
     return lease;
   };
-  /** How much true time so much of a node's own clock may take, within the error that the arithmetic allows. */
-  const stretched = (node: NodeId, durationMs: number): number => {
-    const { rate } = cell.faults(node).clock;
-    return durationMs / Math.min(1 + CLOCK_RATE_ERROR, Math.max(1 - CLOCK_RATE_ERROR, rate));
-  };
+  /** How much true time so much of a node's own clock may take at most, and at least: its rate may have been another one a moment ago. */
+  const longest = (durationMs: number): number => durationMs / (1 - CLOCK_RATE_ERROR);
+  const shortest = (durationMs: number): number => durationMs / (1 + CLOCK_RATE_ERROR);
   /** S9, the leader's half: a proof by lease comes only when the last possible instruction of the boot is over. */
   const checkProof = (bootId: string, lease: BootLease, atMs: number): void => {
     if (lease.confirmedAtMs === null) return;
-    const aliveUntilMs = lease.confirmedAtMs + stretched(lease.node, nodeFenceMs(lease.profile));
+    const aliveUntilMs = lease.confirmedAtMs + shortest(nodeFenceMs(lease.profile));
     if (atMs + ROUNDING_MS < aliveUntilMs) violate(`S9 boot ${bootId} of ${lease.node} was proven dead by its lease ${Math.round(aliveUntilMs - atMs)} ms before its watchdog must have fired`);
   };
   const noteFences = (entry: AppliedEntry): void => {
@@ -91,7 +89,7 @@ export function watchFences({ cell, newest, violate }: Scene): LeaseChecker {
     look: checkDead,
     petted: (node, bootId) => {
       const { confirmedAtMs, profile } = leaseOf(node, bootId);
-      const limitMs = confirmedAtMs === null ? -Infinity : confirmedAtMs + stretched(node, profile.petWindowMs);
+      const limitMs = confirmedAtMs === null ? -Infinity : confirmedAtMs + longest(profile.petWindowMs);
       if (nowMs() > limitMs + ROUNDING_MS) violate(`S9 ${node} petted its watchdog ${confirmedAtMs === null ? 'without a lease' : `${Math.round(nowMs() - confirmedAtMs)} ms after the last granted renewal was sent`}`);
     },
     sent: (node, bootId, bytes) => {
