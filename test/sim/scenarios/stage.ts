@@ -183,7 +183,7 @@ export class Stage {
     let result = text;
     for (const [name, id] of this.instances) {
       result = result.replaceAll(id, name);
-      for (const volume of this.cell.state().instances.get(id)?.volumes ?? []) this.#volumes.set(volume, `${name}-disk`);
+      for (const volume of this.cell.state().instances.get(id)?.volumes ?? []) if (!this.#volumes.has(volume)) this.#volumes.set(volume, `${name}-disk`);
     }
     for (const [volume, name] of this.#volumes) result = result.replaceAll(volume, name);
     for (const [name, node] of this.#nodes) result = result.replaceAll(new RegExp(`\\b${node}\\b`, 'g'), name);
