@@ -6,8 +6,9 @@
  *                   confirming --off, and off again a second later--> proposing powerOffConfirmed --> proven
  *             intending --rejected--> idle (refused)      ordering, confirming --failed--> retried, then given up
  *
- * `base` is the arrival of the last renewal that this leader may have granted, or, when later, the moment it took office (or
- * first saw the boot): whatever an earlier leader granted was sent before that (SAFETY.md 4.2). F counts from there.
+ * `base` is the arrival of the last renewal that this leader may have granted, or, when later, the moment it first saw the boot. A boot that it
+ * found when it took office counts from the latest moment at which a former leader may have confirmed a lease, which is at most
+ * that one: whatever was granted then was sent before (SAFETY.md 4.2, shared/ledger/node/leader-contact.ts). F counts from `base`.
  *
  * What must hold (S8 to S10): from the step that proposes an intent or a proof on, the boot gets no grant from this leader:
  * {@link isHalted}, which the grantor asks before every grant. Only a proposal that was *rejected* ends that; one without
@@ -18,7 +19,7 @@ import type { BootId, MemberId, NodeId } from '../../shared/ids.ts';
 import type { Step } from '../../shared/machine.ts';
 import type { FenceObservation } from '../../shared/model/node.ts';
 import { SECOND_MS } from '../../shared/units.ts';
-import { unreachable } from '../../shared/errors.ts';
+import { assert, unreachable } from '../../shared/errors.ts';
 
 /** How power fencing of the boot stands. `attempt` counts orders and questions that led nowhere. */
 export type PowerPath =
@@ -39,8 +40,11 @@ export interface FenceState {
   readonly bootId: BootId;
   /** Who leads: the author of the observations. */
   readonly by: MemberId;
-  /** See the file's opening. `isRenewal` is false when it is no renewal but the beginning of the watch. */
-  readonly base: { readonly atMs: number; readonly at: string; readonly isRenewal: boolean };
+  /**
+   * See the file's opening. `isRenewal` is false when it is no renewal but the beginning of the watch; then `formerMs` says how long
+   * before that a former leader may have confirmed a lease, and `at` tells the beginning.
+   */
+  readonly base: { readonly atMs: number; readonly at: string; readonly isRenewal: boolean; readonly formerMs: number };
   /** The last sign of life of any kind: a renewal that was refused is one too. */
   readonly heardAtMs: number;
   readonly power: PowerPath;
@@ -88,10 +92,15 @@ const POWER_ATTEMPTS_MAX = 40;
 /** Evidence is kept for ever: no more lines than a person reads, and with the first one no more than the ledger takes. */
 const OBSERVATIONS_MAX = 30;
 
-/** Watches a boot from now on. The event that it begins with is the leader's taking office, or the boot's first appearance. */
-export function startFence(node: NodeId, bootId: BootId, by: MemberId, now: { readonly atMs: number; readonly at: string }): FenceState {
+/**
+ * Watches a boot from now on. The event that it begins with is the leader's taking office, or the boot's first appearance. `formerMs`: no
+ * former leader confirmed a lease of the boot later than so long ago; 0 when that is not known.
+ */
+export function startFence(node: NodeId, bootId: BootId, by: MemberId, formerMs: number, now: { readonly atMs: number; readonly at: string }): FenceState {
+  // An age below zero, or none at all, would shorten the wait.
+  assert(formerMs >= 0 && formerMs < Infinity, `${node} was in contact ${formerMs} ms ago`);
   return {
-    node, bootId, by, base: { ...now, isRenewal: false }, heardAtMs: -Infinity,
+    node, bootId, by, base: { atMs: now.atMs - formerMs, at: now.at, isRenewal: false, formerMs }, heardAtMs: -Infinity,
     power: { phase: 'idle' }, proof: { phase: 'none' }, observations: [],
   };
 }
@@ -147,7 +156,7 @@ type Heard = Extract<FenceEvent, { kind: 'renewalHeard' }>;
 function onRenewal(before: FenceState, event: Heard, waits: FenceWaits): Step<FenceState, FenceEffect> {
   const { atMs, at } = event;
   if (event.counted && !isHalted(before)) {
-    return { state: { ...before, base: { atMs, at, isRenewal: true }, heardAtMs: atMs, observations: [], power: { phase: 'idle' } }, effects: [] };
+    return { state: { ...before, base: { atMs, at, isRenewal: true, formerMs: 0 }, heardAtMs: atMs, observations: [], power: { phase: 'idle' } }, effects: [] };
   }
   // It speaks, so it is not off: the two reports of `off` must both come later.
   const power: PowerPath = before.power.phase === 'confirming' ? { ...before.power, firstOffAtMs: null } : before.power;
@@ -155,7 +164,7 @@ function onRenewal(before: FenceState, event: Heard, waits: FenceWaits): Step<Fe
   if (atMs - before.base.atMs <= waits.nodeFenceMs) return { state, effects: [] };
   // Its watchdog should have fired by now. The arithmetic failed here, so the wait begins anew and people are told.
   const message = `${state.node} renews its lease ${Math.round(atMs - before.base.atMs)} ms after the last renewal that could be granted: its watchdog did not fire`;
-  return { state: { ...state, base: { atMs, at, isRenewal: true } }, effects: [{ kind: 'alarm', message }] };
+  return { state: { ...state, base: { atMs, at, isRenewal: true, formerMs: 0 } }, effects: [{ kind: 'alarm', message }] };
 }
 
 function onIntentCommitted(before: FenceState, event: Extract<FenceEvent, { kind: 'intentCommitted' }>): Step<FenceState, FenceEffect> {
@@ -182,7 +191,7 @@ function onProofAnswered(state: FenceState, event: Extract<FenceEvent, { kind: '
     case 'rejected':
       // The ledger knows better (another boot, or proven already). The wait begins anew, in case it does not.
       return {
-        state: { ...state, proof: { phase: 'none' }, base: { atMs: event.atMs, at: event.at, isRenewal: false }, observations: [] },
+        state: { ...state, proof: { phase: 'none' }, base: { atMs: event.atMs, at: event.at, isRenewal: false, formerMs: 0 }, observations: [] },
         effects: [{ kind: 'alarm', message: `the proof that ${state.node} is dead was rejected: ${event.detail}` }],
       };
     default:
@@ -223,7 +232,7 @@ function onTimer(before: FenceState, event: Extract<FenceEvent, { kind: 'timer' 
     return propose(before, proof.proof, proof.proof === 'leaseExpired' ? waits.fenceWaitMs : 0);
   }
   if (event.atMs >= deadlineAtMs(before, waits)) {
-    const since = before.base.isRenewal ? 'its last renewal' : 'this leader began to watch it';
+    const since = before.base.isRenewal ? 'its last renewal' : before.base.formerMs > 0 ? 'a former leader could confirm its lease' : 'this leader began to watch it';
     const state = observe(before, event, 'deadline', `${waits.fenceWaitMs} ms since ${since}: lease, watchdog and drift of clocks are over`);
     return propose(state, 'leaseExpired', waits.fenceWaitMs);
   }
@@ -256,7 +265,10 @@ function propose(before: FenceState, proof: 'leaseExpired' | 'powerOffConfirmed'
 
 /** The whole story, from the last renewal on. */
 function evidence(state: FenceState): readonly FenceObservation[] {
-  const detail = state.base.isRenewal ? '' : 'none since this leader took office or first saw this boot; times count from then';
+  const { isRenewal, formerMs } = state.base;
+  const since = 'none since this leader took office or first saw this boot; times count from';
+  const then = formerMs === 0 ? 'then' : `${Math.round(formerMs)} ms before, when a former leader could last confirm a lease`;
+  const detail = isRenewal ? '' : `${since} ${then}`;
   return [{ what: 'lastRenewal', afterMs: 0, by: state.by, at: state.base.at, detail }, ...state.observations];
 }
 

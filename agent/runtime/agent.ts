@@ -89,6 +89,7 @@ export function startAgent(ports: AgentPorts): Agent {
   world.helpers.serve(async (call) => await fencePeer.answer(call));
   const fencer = startFencer({
     world, wallMs: ports.wallMs, log: ledger, socket: ports.socket, mesh, power: ports.power, self: self.node,
+    formerContactAtMs: () => ledger.voterSet?.formerContactAtMs() ?? null,
     storageReachable: (node) => storageReachable(ports, node),
   });
   const health = new Health({ self, world, mesh, log: ledger, host: ports.host, observed: () => reconciler.observed() });

@@ -23,6 +23,11 @@ export interface FencerPorts {
   readonly mesh: Mesh;
   readonly power: PowerSwitch;
   readonly self: MemberId;
+  /**
+   * On a leader: a moment after which no former leader confirmed a lease, by this process's monotonic clock; null where the engine of the ledger
+   * cannot tell, and then the leader waits from its taking office.
+   */
+  readonly formerContactAtMs: () => number | null;
   /** Whether this node's replicas see their peers on that node; null when it shares none. For probes. */
   readonly storageReachable: (node: NodeId) => boolean | null;
 }

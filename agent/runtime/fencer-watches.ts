@@ -125,11 +125,24 @@ export class Watches {
     const profile = this.#profile();
     // Those that live have turned to all voters while the old leader was silent: who did not is probed at once.
     const silentSinceMs = this.#isTakingOffice ? Math.max(this.#lastHeardAtMs(node) ?? -Infinity, nowMs - profile.suspectAfterMs / 2) : nowMs;
-    const fence = startFence(node, bootId, this.#ports.self, { atMs: nowMs, at: this.#ports.world.clock.wallTime() });
+    const formerMs = this.#formerLeaseAgeMs(node, nowMs);
+    const fence = startFence(node, bootId, this.#ports.self, formerMs, { atMs: nowMs, at: this.#ports.world.clock.wallTime() });
     const watch: Watch = { node, bootId, suspicion: startSuspicion(node, silentSinceMs, 0), fence };
     this.#watches.set(node, watch);
     this.#schedule(watch);
     return watch;
+  }
+
+  /**
+   * How long ago a former leader may last have confirmed a lease of the node: nothing was confirmed since the last contact of those who voted.
+   * Only when taking office, of boots that the ledger knew by then. Those that live get the time to be heard, whatever the age: they have
+   * turned to all voters.
+   */
+  #formerLeaseAgeMs(node: NodeId, nowMs: number): number {
+    const contactAtMs = this.#isTakingOffice ? this.#ports.formerContactAtMs() : null;
+    if (contactAtMs === null) return 0;
+    const longestMs = this.#waits(node).fenceWaitMs - this.#profile().suspectAfterMs;
+    return Math.max(0, Math.min(nowMs - contactAtMs, longestMs));
   }
 
   #forget(watch: Watch): void {

@@ -66,6 +66,11 @@ export interface VoterSet {
   /** This member's own. */
   readonly voterId: VoterId;
   raftStatus(): RaftStatus;
+  /**
+   * On a leader: `confirmLeadership` of a former leader is false for every call that was made after this moment, by this process's monotonic
+   * clock (votes tell it: node/leader-contact.ts). Null on others.
+   */
+  formerContactAtMs(): number | null;
   /** How far the other voters and learners are. Empty unless this member leads. */
   peers(): readonly PeerStatus[];
   /** Asks for a voter change; resolves when it is committed. One at a time. */

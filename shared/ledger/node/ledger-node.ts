@@ -151,6 +151,10 @@ export class LedgerNode implements LedgerMember, VoterSet {
     return this.#voter.status().isTermCommitted;
   }
 
+  formerContactAtMs(): number | null {
+    return this.#voter.formerContactAtMs();
+  }
+
   /** How the Raft machine stands. */
   raftStatus(): ReturnType<Voter['status']> {
     return this.#voter.status();

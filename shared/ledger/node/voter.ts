@@ -16,6 +16,7 @@ import { EMPTY_STORE } from '../raft/options.ts';
 import { RAFT_VERSION } from '../raft/types.ts';
 import { deferWithin } from './deadline.ts';
 import type { Deferred } from './deadline.ts';
+import { LeaderContact, noteContact, withContact } from './leader-contact.ts';
 import type { LedgerNodeOptions } from './ports.ts';
 import type { Replica } from './replica.ts';
 import { SnapshotReceiver, splitSnapshot } from './snapshot-chunks.ts';
@@ -46,6 +47,9 @@ export class Voter {
   #isPumping = false;
   #isStopped = false;
   readonly #ticks: TickClock;
+  readonly #contact: LeaderContact;
+  /** As the turn before showed it. */
+  #shown: { readonly role: RaftStatus['role']; readonly term: number } = { role: 'follower', term: 0 };
   #lastSnapshotIndex: number;
   #isRetired = false;
 
@@ -71,6 +75,7 @@ export class Voter {
         ? { ...EMPTY_STORE, hardState: loaded.hardState, snapshot: loaded.snapshot, entries: loaded.entries, applied: loaded.snapshot?.index ?? 0 }
         : EMPTY_STORE,
     });
+    this.#contact = new LeaderContact(options.world.clock);
     this.#ticks = new TickClock(options.world, tickMs, this.#raft, () => this.#kick());
   }
 
@@ -94,6 +99,15 @@ export class Voter {
   /** How far the others are. Empty unless this member leads. */
   peers(): readonly PeerStatus[] {
     return this.#raft.peers();
+  }
+
+  /**
+   * On a leader: no former leader confirmed anything that it was asked for after this moment (monotonic clock, see leader-contact.ts).
+   * Null on others.
+   */
+  formerContactAtMs(): number | null {
+    const { role, term } = this.#raft.status();
+    return role === 'leader' ? this.#contact.formerAtMs(term) : null;
   }
 
   /** Whether the configuration that this member knows names it. */
@@ -177,6 +191,7 @@ export class Voter {
     if (typeof sender !== 'string' || memberOfVoter(sender as VoterId) !== from) return;
     if (this.#isRetired && !this.#isCalledBackBy(message)) return;
     this.#ticks.catchUp();
+    noteContact(this.#contact, message, this.id);
     const outcome = this.#raft.step(message);
     if (outcome.kind === 'rejected' && outcome.reason !== 'misaddressed') {
       this.#options.world.log.write({ event: 'ledgerMessageRefused', from, reason: outcome.reason, detail: outcome.detail });
@@ -212,7 +227,10 @@ export class Voter {
         const ready = this.#raft.ready();
         await this.#save(ready);
         if (this.#isStopped) return;
-        for (const message of ready.messages) this.#send(message);
+        this.#contact.beforeSending();
+        for (const message of ready.messages) this.#send(withContact(this.#contact, message));
+        if (ready.softState !== null || ready.hardState !== null) this.#shown = this.#raft.status();
+        this.#contact.afterSending(this.#shown.role === 'leader', this.#shown.term);
         this.#apply(ready);
         this.#raft.advance(ready);
         if (ready.softState !== null || ready.conf !== null) this.#onChange();

@@ -38,7 +38,9 @@ function faultOf(message: JsonObject, term: number): string | null {
       if (typeof message.isTransfer !== 'boolean') return 'bad isTransfer';
       return isCount(message.lastIndex) && isCount(message.lastTerm) ? null : 'bad last entry';
     case 'preVoteResponse':
+      return typeof message.isGranted === 'boolean' ? null : 'bad isGranted';
     case 'voteResponse':
+      if (message.contactAgeMs !== undefined && !isCount(message.contactAgeMs)) return 'bad contactAgeMs';
       return typeof message.isGranted === 'boolean' ? null : 'bad isGranted';
     case 'append':
       if (!isCount(message.prevIndex) || !isCount(message.prevTerm) || !isCount(message.commit)) return 'bad position';

@@ -67,7 +67,8 @@ export type Message = MessageBase &
     | { readonly kind: 'preVote'; readonly lastIndex: number; readonly lastTerm: number }
     | { readonly kind: 'preVoteResponse'; readonly isGranted: boolean }
     | { readonly kind: 'vote'; readonly lastIndex: number; readonly lastTerm: number; readonly isTransfer: boolean }
-    | { readonly kind: 'voteResponse'; readonly isGranted: boolean }
+    /** `contactAgeMs`: how long ago this member was in contact with a leader. Added by the loop, for leases; the machine does not look. */
+    | { readonly kind: 'voteResponse'; readonly isGranted: boolean; readonly contactAgeMs?: number }
     | {
         readonly kind: 'append';
         readonly prevIndex: number;

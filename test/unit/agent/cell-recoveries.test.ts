@@ -98,4 +98,19 @@ recoveries('has a new leader before any node loses its lease, whenever the old o
   }
 });
 
+recoveries('takes a dead leader for dead as soon after its last word as any other node', async () => {
+  const { fenceWaitMs, heartbeatMs } = TIMING_PROFILES.standard;
+  for (let seed = 1; seed <= 8; seed += 1) {
+    const cell = new VirtualCell({ nodes: seed % 2 === 0 ? 5 : 3, seed });
+    await cell.ready();
+    await cell.world.advance(1_000 + seed * 137);
+    const old = cell.leader() as NodeId;
+    const diedAtMs = cell.world.clock.nowMs();
+    cell.room.powerOff(old);
+    await cell.world.until('it is fenced', () => cell.state().nodes.get(old)?.phase === 'fenced', 30_000);
+    const tookMs = cell.world.clock.nowMs() - diedAtMs;
+    assert.ok(tookMs >= fenceWaitMs - heartbeatMs - 50 && tookMs <= fenceWaitMs + 300, `seed ${seed}: ${tookMs} ms`);
+  }
+});
+
 recoveries.run();

@@ -13,7 +13,7 @@ type Unstamped<Event> = Event extends unknown ? Omit<Event, 'atMs' | 'at'> : nev
 
 /** A fence in a test, begun at T0. */
 class Fencing {
-  state: FenceState = startFence(parseNodeId('node-2'), parseBootId('11111111-2222-4333-8444-555555555555'), parseNodeId('node-1'), { atMs: T0, at: 'T0' });
+  state: FenceState = startFence(parseNodeId('node-2'), parseBootId('11111111-2222-4333-8444-555555555555'), parseNodeId('node-1'), 0, { atMs: T0, at: 'T0' });
 
   feed(atMs: number, event: Unstamped<FenceEvent>): readonly FenceEffect[] {
     const { state, effects } = stepFence(this.state, { ...event, atMs, at: `at ${atMs}` }, WAITS);
@@ -53,6 +53,29 @@ fence('waits F from its beginning for a boot that was never heard', () => {
   const it = new Fencing();
   assert.is(fenceWakesAtMs(it.state, WAITS), T0 + 9_000);
   assert.equal(it.kinds(T0 + 9_000, { kind: 'timer' }), ['proposeProof']);
+});
+
+fence('waits F from when a former leader may last have confirmed a lease, and tells of it', () => {
+  const it = new Fencing();
+  it.state = startFence(it.state.node, it.state.bootId, it.state.by, 1_800, { atMs: T0, at: 'T0' });
+  assert.equal(it.kinds(T0 + 7_199, { kind: 'timer' }), []);
+  const [effect] = it.feed(T0 + 7_200, { kind: 'timer' });
+  assert.ok(effect?.kind === 'proposeProof');
+  assert.is(effect.fenceWaitMs, 9_000);
+  assert.match(effect.observations[0]?.detail ?? '', '1800 ms before, when a former leader could last confirm a lease');
+  assert.is(effect.observations.at(-1)?.afterMs, 9_000);
+});
+
+fence('counts from a renewal that comes, whatever a former leader may have confirmed', () => {
+  const it = new Fencing();
+  it.state = startFence(it.state.node, it.state.bootId, it.state.by, 7_000, { atMs: T0, at: 'T0' });
+  it.feed(T0 + 100, { kind: 'renewalHeard', counted: true });
+  assert.is(fenceWakesAtMs(it.state, WAITS), T0 + 9_100);
+});
+
+fence('takes no age that would shorten the wait by mistake', () => {
+  const it = new Fencing();
+  for (const formerMs of [-1, Infinity, Number.NaN]) assert.throws(() => startFence(it.state.node, it.state.bootId, it.state.by, formerMs, { atMs: T0, at: 'T0' }));
 });
 
 fence('has waits that cover the drift of both clocks in every profile', () => {

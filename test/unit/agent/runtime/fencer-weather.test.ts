@@ -1,5 +1,5 @@
 /**
- * Do leases and fencing keep S8 to S10 whatever the weather? Replay a seed that fails: `runWeather(SEED, RUN_MS)`.
+ * Do leases and fencing keep S8 to S10 whatever the weather? Replay a seed that fails: `runWeather(SEED, RUN_MS[, 'coups'])`.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -22,6 +22,18 @@ weather('never let a boot be proven dead that runs, nor a watchdog be petted wit
     assert.ok((counts[what] ?? 0) >= 10, `${what}: only ${counts[what] ?? 0} times`);
   }
   assert.ok((counts['elections'] ?? 0) >= SEEDS && (counts['grants'] ?? 0) >= 50 * SEEDS, JSON.stringify(counts));
+});
+
+weather('never let a boot be proven dead that runs, when leaders are replaced by few while nodes die', async () => {
+  let coups = 0;
+  let proofs = 0;
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const { violations, counts } = await runWeather(seed, RUN_MS, 'coups');
+    assert.equal(violations, [], `seed ${seed}`);
+    coups += counts['coups'] ?? 0;
+    proofs += counts['proof leaseExpired'] ?? 0;
+  }
+  assert.ok(coups >= SEEDS && proofs >= SEEDS / 2, `${coups} coups, ${proofs} proofs`);
 });
 
 weather.run();

@@ -7,7 +7,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Weather } from './lease-weather.ts';
+import type { Weather, WeatherKind } from './lease-weather.ts';
 
 interface Edit {
   readonly file: string;
@@ -20,6 +20,8 @@ export interface Mutation {
   readonly edits: readonly Edit[];
   /** Which promise it breaks. */
   readonly breaks: RegExp;
+  /** The weather that finds it, where that of everything would take long. */
+  readonly weather?: WeatherKind;
 }
 
 const HOLDER = 'agent/machines/lease-holder.ts';
@@ -27,6 +29,7 @@ const GRANTOR = 'agent/machines/lease-grantor.ts';
 const FENCE = 'agent/machines/fence.ts';
 const FENCER = 'agent/runtime/fencer.ts';
 const WATCHES = 'agent/runtime/fencer-watches.ts';
+const CONTACT = 'shared/ledger/node/leader-contact.ts';
 
 export const MUTATIONS: readonly Mutation[] = [
   {
@@ -43,6 +46,25 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a new leader counts from what it heard as a follower',
     edits: [{ file: WATCHES, from: '{ atMs: nowMs, at: this.#ports.world.clock.wallTime() });', to: '{ atMs: this.#lastHeardAtMs(node) ?? nowMs - 4_000, at: this.#ports.world.clock.wallTime() });' }],
     breaks: /S8/,
+  },
+  {
+    name: 'a new leader counts from its own contact with the former one only',
+    edits: [{ file: CONTACT, from: 'Math.max(this.#told.latestAtMs, ', to: 'Math.min(this.#told.latestAtMs, ' }],
+    breaks: /S8/, weather: 'coups',
+  },
+  {
+    name: 'a voter that was started anew says that it never met a leader',
+    edits: [{ file: CONTACT, from: 'if (this.#leads || this.#lastAtMs === null) return 0;', to: 'if (this.#leads) return 0;\n    if (this.#lastAtMs === null) return 60_000;' }],
+    breaks: /S8/, weather: 'coups',
+  },
+  {
+    name: 'a leader that was replaced tells of what it answered as a follower',
+    edits: [
+      { file: CONTACT, from: 'if (this.#leads) this.#lastAtMs = this.#clock.nowMs();', to: '' },
+      { file: CONTACT, from: 'if (this.#leads || this.#lastAtMs === null) return 0;', to: 'if (this.#lastAtMs === null) return 0;' },
+      { file: CONTACT, from: 'const ownAtMs = this.#leads ? nowMs : (this.#lastAtMs ?? nowMs);', to: 'const ownAtMs = this.#lastAtMs ?? nowMs;' },
+    ],
+    breaks: /S8/, weather: 'coups',
   },
   {
     name: 'the watchdog is petted after P',
@@ -99,10 +121,10 @@ export async function seedsUntilFound(root: string, mutation: Mutation, seeds: n
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
     for (const edit of mutation.edits) plant(copy, edit);
     const weather = (await import(pathToFileURL(join(copy, 'test/unit/agent/runtime/lease-weather.ts')).href)) as {
-      readonly runWeather: (seed: number, forMs: number) => Promise<Weather>;
+      readonly runWeather: (seed: number, forMs: number, kind?: WeatherKind) => Promise<Weather>;
     };
     for (let seed = 1; seed <= seeds; seed += 1) {
-      const { violations } = await weather.runWeather(seed, forMs);
+      const { violations } = await weather.runWeather(seed, forMs, mutation.weather);
       if (violations.some((violation) => mutation.breaks.test(violation))) return seed;
     }
     return null;

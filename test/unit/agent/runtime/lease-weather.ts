@@ -15,6 +15,7 @@ import type { FencerPorts } from '../../../../agent/runtime/fencer-ports.ts';
 import { startFencer } from '../../../../agent/runtime/fencer.ts';
 import { admitNode, bootNode, readyNode } from '../../../../shared/ledger/apply-node.ts';
 import { intendFence, proveFenced } from '../../../../shared/ledger/apply-fence.ts';
+import { LeaderContact } from '../../../../shared/ledger/node/leader-contact.ts';
 import { Change } from '../../../../shared/ledger/change.ts';
 import type { AppliedEntry, ApplyResult, Command } from '../../../../shared/ledger/commands.ts';
 import type { LeaderLog, LedgerStatus, Proposed } from '../../../../shared/ledger/replicated-log.ts';
@@ -36,6 +37,9 @@ const CLUSTER = '11111111-2222-4333-8444-555555555555';
 const PROFILE = TIMING_PROFILES.standard;
 /** How often a member of the modelled ledger looks around, ms: finer than any heartbeat, so that leaders change at more moments. */
 const BEAT_MS = 150;
+
+/** Everything, or one kind of misfortune over and over that everything seldom has: leaders that are replaced by few, while a node dies. */
+export type WeatherKind = 'any' | 'coups';
 
 /** What one seed came to. `violations` is empty unless a promise was broken. */
 export interface Weather {
@@ -160,6 +164,7 @@ class SimLog implements LeaderLog {
   #match = new Map<NodeId, number>();
   #rounds: { readonly begun: number; readonly term: number; readonly acks: Set<NodeId>; readonly resolve: (confirmed: boolean) => void }[] = [];
   #round = 0;
+  readonly #contact: LeaderContact;
   readonly #waiting = new Map<number, (result: ApplyResult) => void>();
   readonly #entryListeners = new Set<(entry: AppliedEntry | null) => void>();
   readonly #statusListeners = new Set<(status: LedgerStatus) => void>();
@@ -169,6 +174,7 @@ class SimLog implements LeaderLog {
     this.#node = node;
     this.#state = room.firstState;
     this.#heardLeaderAt = room.now;
+    this.#contact = new LeaderContact({ nowMs: () => node.clock(room.now), wallTime: () => '' });
     this.#patience *= 1 + room.chance.next();
     this.#beat();
   }
@@ -245,6 +251,14 @@ class SimLog implements LeaderLog {
     });
   }
 
+  formerContactAtMs(): number | null {
+    return this.#role === 'leader' ? this.#contact.formerAtMs(this.#node.term) : null;
+  }
+
+  doNotStandBefore(at: number): void {
+    this.#heardLeaderAt = at;
+  }
+
   campaign(): void {
     const { node } = { node: this.#node };
     if (this.#role === 'leader') return;
@@ -269,7 +283,9 @@ class SimLog implements LeaderLog {
     const own = node.entries.at(-1)?.term ?? 0;
     if (lastTerm < own || (lastTerm === own && length < node.entries.length)) return;
     this.#heardLeaderAt = this.#room.now;
+    const contactAgeMs = this.#contact.ageMs();
     this.#room.carry(node, from, (log) => {
+      log.#contact.voteTells(term, contactAgeMs);
       if (log.#node.term !== term || log.#role !== 'candidate') return;
       log.#votes.add(node.id);
       log.#countVotes();
@@ -303,6 +319,7 @@ class SimLog implements LeaderLog {
     node.term = term;
     if (this.#role !== 'follower' || this.#leader !== from.id) this.#become('follower', from.id);
     this.#heardLeaderAt = this.#room.now;
+    this.#contact.answersLeader();
     // A leader's log only grows, so a shorter one of the same term is an older message.
     if (entries.length >= node.entries.length || (node.entries.at(-1)?.term ?? 0) < term) node.entries = [...entries];
     this.#commitTo(Math.min(commit, entries.length));
@@ -322,6 +339,7 @@ class SimLog implements LeaderLog {
     this.#node.term = term;
     if (this.#role !== 'follower' || this.#leader !== from.id) this.#become('follower', from.id);
     this.#heardLeaderAt = this.#room.now;
+    this.#contact.answersLeader();
     this.#room.carry(this.#node, from, (log) => {
       for (const round of log.#rounds) if (round.begun === begun && round.term === term) round.acks.add(this.#node.id);
       log.#tellRounds();
@@ -376,6 +394,8 @@ class SimLog implements LeaderLog {
 
   #become(role: LedgerStatus['role'], leader: MemberId | null): void {
     const wasLeader = this.#role === 'leader';
+    this.#contact.beforeSending();
+    this.#contact.afterSending(role === 'leader', this.#node.term);
     this.#role = role;
     this.#leader = leader;
     if (wasLeader) {
@@ -434,6 +454,7 @@ export class Room {
   readonly firstState: CellState;
   now = 0;
   isDirty = false;
+  readonly #kind: WeatherKind;
   readonly #loss: number;
   readonly #slow: number;
   #queue: { readonly at: number; readonly order: number; readonly run: () => void }[] = [];
@@ -441,16 +462,19 @@ export class Room {
   /** True time of the first commit of each boot's intent and proof. */
   readonly #ended = new Map<BootId, number>();
   readonly #proven = new Set<BootId>();
+  /** Pairs of nodes that do not reach each other. */
+  readonly #apart = new Set<string>();
 
-  constructor(seed: number) {
+  constructor(seed: number, kind: WeatherKind) {
+    this.#kind = kind;
     this.chance = seededChance(seed);
-    const count = 2 + Math.floor(this.chance.next() * 4);
+    const count = kind === 'coups' ? 3 : 2 + Math.floor(this.chance.next() * 4);
     this.nodes = Array.from({ length: count }, (_, at) => new SimNode(parseNodeId(`node-${at + 1}`), this.chance));
     // Two nodes vote with a witness elsewhere; here three vote, so that somebody can be lost.
     this.voters = this.nodes.slice(0, count >= 5 ? 5 : Math.min(count, 3));
     this.quorum = Math.floor(this.voters.length / 2) + 1;
-    this.#loss = this.chance.next() < 0.6 ? 0 : this.chance.next() * 0.2;
-    this.#slow = this.chance.next() < 0.6 ? 0 : this.chance.next() * 0.2;
+    this.#loss = kind === 'coups' || this.chance.next() < 0.6 ? 0 : this.chance.next() * 0.2;
+    this.#slow = kind === 'coups' || this.chance.next() < 0.6 ? 0 : this.chance.next() * 0.2;
     let state = emptyCell(CELL, CLUSTER, { ...DEFAULT_PARAMETERS, powerFenceShare: 1 });
     for (const node of this.nodes) state = this.#applyTo(state, 0, 0, admission(node)).state;
     this.firstState = state;
@@ -665,7 +689,7 @@ export class Room {
     };
     const ports: FencerPorts = {
       world: process.world(), wallMs: () => this.now, log, socket: new SealedSocket(datagrams, sealerOf(node.id)), mesh: this.#meshOf(node, process), self: node.id,
-      power: this.#powerOf(process), storageReachable: () => null,
+      formerContactAtMs: () => log.formerContactAtMs(), power: this.#powerOf(process), storageReachable: () => null,
     };
     startFencer(ports);
   }
@@ -760,7 +784,7 @@ export class Room {
   }
 
   #connected(from: SimNode, to: SimNode): boolean {
-    return from === to || (from.speaks && to.hears);
+    return from === to || (from.speaks && to.hears && !this.#apart.has(pairOf(from, to)));
   }
 
   #find(id: string): SimNode {
@@ -773,6 +797,11 @@ export class Room {
     const node = this.nodes[Math.floor(this.chance.next() * this.nodes.length)];
     if (node === undefined) return;
     const leader = this.nodes.find((one) => one.agent?.log.status().role === 'leader') ?? node;
+    if (this.#kind === 'coups') {
+      this.#coup(leader);
+      if (this.now < until) this.at(this.now + 10_000 + this.chance.next() * 10_000, () => this.#misfortune(until));
+      return;
+    }
     const lasts = 500 + this.chance.next() * 14_000;
     switch (Math.floor(this.chance.next() * 12)) {
       case 0: this.#cut(node, lasts); break;
@@ -789,6 +818,35 @@ export class Room {
       default: this.#pause(node.agent?.process, lasts / 4);
     }
     if (this.now < until) this.at(this.now + 500 + this.chance.next() * 9_000, () => this.#misfortune(until));
+  }
+
+  /**
+   * A voter that has not met the leader for a while is elected by few, just when a node falls silent that was granted a lease: what those few
+   * tell of the former leader decides. It may be all that the voter still reaches, and may have been started anew.
+   */
+  #coup(leader: SimNode): void {
+    const [heir, victim] = this.nodes.filter((one) => one !== leader && one.isOn);
+    if (heir === undefined || victim === undefined || !this.voters.includes(heir)) return;
+    const lasts = 1_000 + this.chance.next() * 3_000;
+    heir.agent?.log.doNotStandBefore(this.now + lasts);
+    this.#part(heir, leader, lasts, () => {
+      this.count('coups');
+      const isLonely = this.chance.next() < 0.5;
+      for (const other of isLonely ? this.voters : []) if (other !== leader && other !== heir) this.#part(heir, other, 1_500, () => undefined);
+      if (this.chance.next() < 0.4) this.#restart(leader, 'agent', 0);
+      victim.resetWorks = false;
+      this.#cut(victim, 15_000, 0.5);
+      heir.agent?.log.campaign();
+    });
+  }
+
+  #part(one: SimNode, other: SimNode, lasts: number, then: () => void): void {
+    const pairs = [pairOf(one, other), pairOf(other, one)];
+    for (const pair of pairs) this.#apart.add(pair);
+    this.at(this.now + lasts, () => {
+      for (const pair of pairs) this.#apart.delete(pair);
+      then();
+    });
   }
 
   /** `how`: below 0.7 it cannot be heard, above 0.3 it cannot hear. */
@@ -808,13 +866,13 @@ export class Room {
     process.pausedUntil = Math.max(process.pausedUntil, this.now + lasts);
   }
 
-  #restart(node: SimNode, what: 'keeper' | 'agent'): void {
+  #restart(node: SimNode, what: 'keeper' | 'agent', lasts = this.chance.next() * 3_000): void {
     const running = node[what];
     if (!node.isOn || running === null) return;
     running.process.isAlive = false;
     this.count(`restart of ${what}`);
     const { bootId } = node;
-    this.at(this.now + this.chance.next() * 3_000, () => {
+    this.at(this.now + lasts, () => {
       if (node.bootId !== bootId || !node.isOn || node[what] !== running) return;
       if (what === 'keeper') this.#startKeeper(node);
       else this.#startAgent(node);
@@ -822,9 +880,13 @@ export class Room {
   }
 }
 
+function pairOf(from: SimNode, to: SimNode): string {
+  return `${from.id} ${to.id}`;
+}
+
 /** One seed: `forMs` of true time. */
-export async function runWeather(seed: number, forMs: number): Promise<Weather> {
-  return await new Room(seed).run(forMs);
+export async function runWeather(seed: number, forMs: number, kind: WeatherKind = 'any'): Promise<Weather> {
+  return await new Room(seed, kind).run(forMs);
 }
 
 /** Names the sender in front, and believes it: authenticity is lease-seal's matter. */

@@ -193,6 +193,48 @@ ledger('confirms leadership only while a majority answers', async () => {
   assert.is(await cell.finish(confirmed), false);
 });
 
+ledger('knows as a new leader until when the former one may have been confirmed', async () => {
+  const cell = new Cell(15, 3, 1);
+  const old = await cell.elect();
+  await cell.world.advance(7_300);
+  const confirmedAtMs = cell.world.clock.nowMs();
+  assert.is(await cell.finish(old.confirmLeadership()), true);
+  cell.stop(old.status().member);
+  const next = await cell.elect();
+  const electedAtMs = cell.world.clock.nowMs();
+  const contactAtMs = next.formerContactAtMs();
+  assert.ok(contactAtMs !== null && contactAtMs >= confirmedAtMs, `${contactAtMs} < ${confirmedAtMs}`);
+  assert.ok(contactAtMs <= confirmedAtMs + 200 && electedAtMs - contactAtMs >= 1_000, `${electedAtMs - contactAtMs} ms before the election`);
+  await cell.world.advance(5_000);
+  assert.is(next.formerContactAtMs(), contactAtMs, 'while it leads');
+  for (const other of cell.nodes.values()) if (other !== next) assert.is(other.formerContactAtMs(), null);
+});
+
+ledger('counts the time of a leader that was replaced while it lived as contact', async () => {
+  const cell = new Cell(16, 3, 0);
+  const old = await cell.elect();
+  const [heir] = [...cell.nodes.values()].filter((node) => node !== old);
+  assert.ok(heir);
+  await cell.world.advance(3_000);
+  assert.ok(old.transferLeadership(heir.voterId));
+  await cell.world.until('the heir leads', () => heir.isLeading(), 5_000);
+  const contactAtMs = heir.formerContactAtMs();
+  assert.ok(contactAtMs !== null && cell.world.clock.nowMs() - contactAtMs < 300, `${contactAtMs}`);
+});
+
+ledger('waits from its election after everybody was started anew', async () => {
+  const cell = new Cell(17, 3, 0);
+  const old = await cell.elect();
+  await cell.world.advance(2_000);
+  for (const each of cell.members) cell.stop(each);
+  await cell.world.advance(30_000);
+  for (const each of cell.members) cell.start(each);
+  const startedAtMs = cell.world.clock.nowMs();
+  const next = await cell.elect();
+  const contactAtMs = next.formerContactAtMs();
+  assert.ok(contactAtMs !== null && contactAtMs > startedAtMs + 1_000, `${contactAtMs} after ${startedAtMs}; ${old.voterId}`);
+});
+
 ledger('keeps the deadline of a read while its leader\'s disk stalls', async () => {
   const cell = new Cell(12, 1, 0);
   const leader = await cell.elect();

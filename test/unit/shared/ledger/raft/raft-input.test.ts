@@ -41,6 +41,7 @@ const REFUSED: readonly (readonly [string, unknown, string])[] = [
     'malformed',
   ],
   ['a vote without its log', { ...envelope, kind: 'vote', isTransfer: false, lastIndex: 1 }, 'malformed'],
+  ['a vote that tells no age', { ...envelope, kind: 'voteResponse', isGranted: true, contactAgeMs: -1 }, 'malformed'],
   ['an answer without verdict', { ...envelope, kind: 'voteResponse' }, 'malformed'],
   ['a heartbeat without round', { ...envelope, kind: 'heartbeat', commit: 1 }, 'malformed'],
   ['no snapshot', { ...envelope, kind: 'snapshot', snapshot: null }, 'malformed'],
