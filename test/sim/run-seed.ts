@@ -114,6 +114,7 @@ class Running {
     this.#calm = new CalmWatch(this.cell, this.#profile, (what) => this.#violate(what));
     this.#storm = new Storm(this.cell, {
       phases: () => this.#phases.now(),
+      complain: (what) => this.#violate(what),
       onStrike: ({ atMs: sinceMs, ...event }, node, before) => {
         this.strikes += 1;
         this.coverage.met(event.kind, before);

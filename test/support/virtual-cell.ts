@@ -240,6 +240,7 @@ export class VirtualCell {
     for (const spare of this.spareIds) this.room.powerOff(spare);
   }
 
+  readonly #coordinatorPorts = new WeakMap<LedgerNode, CellPort>();
   /** What was known when nobody was left to ask. */
   #lastState: CellState;
 
@@ -772,12 +773,16 @@ export class VirtualCell {
     return (await this.#mustCoordinate().mesh.request(leader, 'intent', { ...this.intentToRun(count), clientToken }, { timeoutMs: 10_000 })) as IntentAnswer;
   }
 
-  /** The coordinator, as its app asks it. */
+  /** The coordinator, as its app asks it: the same for as long as that lives. */
   coordinatorPort(): CellPort {
     const { ledger, mesh } = this.#mustCoordinate();
-    return createCellPort({
+    const known = this.#coordinatorPorts.get(ledger);
+    if (known !== undefined) return known;
+    const port = createCellPort({
       world: this.world, mesh, log: ledger, projection: { state: () => ledger.state(), isStale: () => this.leader() === null },
     });
+    this.#coordinatorPorts.set(ledger, port);
+    return port;
   }
 
   /** Any other request of a user. Settles as virtual time goes on. */

@@ -21,6 +21,8 @@ export interface StormSite {
   keepQuiet(forMs: number): void;
   /** Springs at the next entry that the leader applies. */
   setTrap(spring: (leader: NodeId) => void): void;
+  /** Something happened that must not. */
+  complain(what: string): void;
   /** Nodes that shall be cordoned; the storm sees to it that no other stays so. */
   readonly cordoned: Set<NodeId>;
 }

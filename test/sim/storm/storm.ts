@@ -43,6 +43,8 @@ interface Broken {
 export interface StormListener {
   phases(): readonly Phase[];
   onStrike(event: SimEvent, node: NodeId, before: readonly Phase[]): void;
+  /** Something happened that must not. */
+  complain(what: string): void;
 }
 
 /** The storms of one seed's cell. */
@@ -149,6 +151,7 @@ export class Storm {
       during: (afterMs, act) => void this.#cell.world.timers.after(afterMs, () => {
         if (this.#round === round) act();
       }),
+      complain: (what) => this.#listener.complain(what),
       setTrap: (spring) => {
         this.#trap = spring;
       },
