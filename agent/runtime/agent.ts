@@ -14,6 +14,7 @@ import type { NodeWorld } from '../../shared/world.ts';
 import type { ObservedResource, Self } from '../machines/observed.ts';
 import { Boot } from './boot.ts';
 import { BusyWatch } from './busy-watch.ts';
+import { DeafWatch } from './deaf-watch.ts';
 import { FencePeer } from './fence-peer.ts';
 import type { Fencer } from './fencer-ports.ts';
 import { startFencer } from './fencer.ts';
@@ -94,6 +95,7 @@ export function startAgent(ports: AgentPorts): Agent {
   });
   const health = new Health({ self, world, mesh, log: ledger, host: ports.host, observed: () => reconciler.observed() });
   const healer = new Healer({ world, log: ledger, fencer, mesh, health: () => health.known() });
+  const deaf = hasResign(ledger) ? new DeafWatch({ world, log: ledger, fencer }) : null;
   const busy = new BusyWatch(world);
   ledger.admitUsersBy(() => busy.admit());
   serveIntake({
@@ -119,6 +121,7 @@ export function startAgent(ports: AgentPorts): Agent {
     reconciler, fencer, keeper,
     stop: async () => {
       boot.stop();
+      deaf?.stop();
       busy.stop();
       idle.stop();
       reconciler.stop();
@@ -130,6 +133,10 @@ export function startAgent(ports: AgentPorts): Agent {
       await mesh.stop();
     },
   };
+}
+
+function hasResign(ledger: LedgerMember): ledger is LedgerMember & { resign(): void } {
+  return ledger.resign !== undefined;
 }
 
 /** How a volume looks from its other end; null when that does not answer: the reconciler asks again. */

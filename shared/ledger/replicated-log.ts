@@ -84,6 +84,11 @@ export interface LedgerMember extends LeaderLog {
   leaderStatus(): LeaderStatus;
   /** Null where the log is held elsewhere: then there are no voters to care for. */
   readonly voterSet: VoterSet | null;
+  /**
+   * Lets somebody else lead, for a leader whom the cell does not hear. Not there where the engine sees to that by itself: a leader of our
+   * own log is heard by a majority of its voters, or leads no more.
+   */
+  resign?(): void;
   /** Resolves when this member has applied `index`; rejects with ClusterError `LedgerTimeout`. */
   waitApplied(index: number, timeoutMs: number): Promise<void>;
   /**

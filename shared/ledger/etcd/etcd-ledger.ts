@@ -196,6 +196,10 @@ export class EtcdLedger implements LedgerMember {
     return { ...this.status(), matchIndex: {} };
   }
 
+  resign(): void {
+    this.#feed({ kind: 'resign' });
+  }
+
   admitUsersBy(admit: () => (() => void) | null): void {
     this.#gate.admitUsersBy(admit);
   }

@@ -87,9 +87,8 @@ export interface MemberState {
   readonly resignedTerm: number;
   /** A snapshot that is complete in etcd, for the next write to name. */
   readonly newBase: Base | null;
-  /** Asked to let somebody else lead: the next write says so, and then others go first until `holdUntilMs`. */
+  /** Asked to let somebody else lead: the next write says so, and others go first. */
   readonly isResigning: boolean;
-  readonly holdUntilMs: number;
 }
 
 /** `draw`: from 0 (inclusive) to 1. */
@@ -131,16 +130,15 @@ const ENTRIES_MAX = 64;
 const WRITE_BYTES_MAX = 512 * 1024;
 /** A leader that heard nothing of etcd for so many election timeouts gives up: leases have run out long before. */
 const PATIENCE = 2;
-/** Who leads only reluctantly waits so many election timeouts, and who resigned so many. */
+/** Who leads only reluctantly waits so many election timeouts. */
 const RELUCTANCE = 4;
-const MODESTY = 2;
 
 /** A process that has just started and knows nothing. Its first event is a read. */
 export function startMember(about: Pick<MemberState, 'self' | 'session' | 'times' | 'willingness'>, atMs: number): MemberState {
   return {
     ...about, applied: 0, head: null, movedAtMs: atMs, isSilent: true, lookAtMs: atMs, readingSinceMs: null, commit: null, commits: 0,
     isUncertain: false, unsettled: [], unsettledRevision: 0, queue: [], queueBytes: 0, office: null, resignedTerm: 0, newBase: null,
-    isResigning: false, holdUntilMs: -Infinity,
+    isResigning: false,
   };
 }
 
@@ -249,7 +247,7 @@ function considerCampaign(state: MemberState, wantedSinceMs: number, { atMs, dra
   const isReady = head !== null && state.applied >= head.value.index && state.commit === null && !state.isUncertain;
   const isInTurn = state.willingness === 'gladly' || (state.willingness === 'reluctantly' && atMs - state.movedAtMs >= RELUCTANCE * times.electionMaxMs);
   const isPrompt = atMs - wantedSinceMs <= times.beatMs / 2;
-  if (!isReady || !isInTurn || !isPrompt || atMs < state.holdUntilMs) {
+  if (!isReady || !isInTurn || !isPrompt) {
     return { ...state, lookAtMs: atMs + (isPrompt ? 1 : 2) * times.beatMs + draw * (times.electionMaxMs - times.electionMinMs) };
   }
   const term = Math.max(head.value.term, state.resignedTerm) + 1;
@@ -310,9 +308,10 @@ function onTimer(before: MemberState, now: Now): MemberStep {
 /** For good: this term is not led again. What was not sent never will be; what is under way is seen when it ends. */
 function leaveOffice(before: MemberState, atMs: number): MemberStep {
   if (before.office === null) return { state: before, effects: [] };
-  const holdUntilMs = before.isResigning ? atMs + MODESTY * before.times.electionMaxMs : before.holdUntilMs;
+  // The others come first, within a beat. If none does, this one has to be back before leases run out, its own among them.
+  const lookAtMs = before.isResigning ? atMs + before.times.electionMinMs : before.lookAtMs;
   const state: MemberState = {
-    ...withQueue(before, []), office: null, resignedTerm: Math.max(before.resignedTerm, before.office.term), newBase: null, isResigning: false, holdUntilMs,
+    ...withQueue(before, []), office: null, resignedTerm: Math.max(before.resignedTerm, before.office.term), newBase: null, isResigning: false, lookAtMs,
   };
   return { state, effects: dropped(before.queue) };
 }
