@@ -89,6 +89,8 @@ export function withContact(contact: LeaderContact, message: Message): Message {
 
 /** Takes the age out of a message that came in, before the machine is told. `message` may be anything. */
 export function noteContact(contact: LeaderContact, message: unknown, self: VoterId): void {
+  // The machine parses it again: do not pay for appends twice.
+  if (typeof message !== 'object' || message === null || !('kind' in message) || message.kind !== 'voteResponse') return;
   const parsed = parseMessage(message);
   if (parsed.kind === 'refused' || parsed.message.kind !== 'voteResponse') return;
   const { isGranted, to, term, contactAgeMs } = parsed.message;
