@@ -14,7 +14,7 @@ import { FeedClient } from './feed-client.ts';
 import { FeedServer } from './feed-server.ts';
 import type { FeedStatus } from './feed-server.ts';
 import type { LedgerNodeOptions } from './ports.ts';
-import { notLeader, parseProposal, ProposalGate } from './proposals.ts';
+import { mayHaveHadEffect, notLeader, parseAttempts, parseProposal, ProposalGate } from './proposals.ts';
 import { Replica } from './replica.ts';
 import { Voter } from './voter.ts';
 
@@ -61,11 +61,16 @@ export class LedgerNode implements LedgerMember, VoterSet {
 
   async propose(command: Command, options: { readonly timeoutMs: number; readonly appliedHere?: boolean }): Promise<Proposed> {
     const data: EntryData = { command, at: this.#options.world.clock.wallTime(), by: this.#options.self };
+    const since = this.#replica.index;
+    let isRepeat = false;
     const proposed = await this.#withLeader(options.timeoutMs, `propose ${command.kind}`, async (leader, remainingMs) => {
-      if (leader !== this.#options.self) {
-        return (await this.#options.mesh.request(leader, 'propose', data, { timeoutMs: Math.min(remainingMs, LEADER_ANSWER_MS) })) as Proposed;
+      try {
+        if (leader === this.#options.self) return await this.#voter.propose(data, { since, isRepeat }, remainingMs);
+        return (await this.#options.mesh.request(leader, 'propose', { ...data, since, isRepeat }, { timeoutMs: Math.min(remainingMs, LEADER_ANSWER_MS) })) as Proposed;
+      } catch (error) {
+        isRepeat ||= mayHaveHadEffect(error);
+        throw error;
       }
-      return await this.#voter.propose(data, remainingMs);
     });
     if (options.appliedHere === true) await this.waitApplied(proposed.index, options.timeoutMs);
     return proposed;
@@ -180,7 +185,7 @@ export class LedgerNode implements LedgerMember, VoterSet {
     // Only a leader's state says who is a member: that of one whose store was lost knows nobody yet.
     if (this.#voter.status().role !== 'leader') throw notLeader(this.status().leader);
     return await this.#gate.pass(this.#replica.state, this.#options.self, from, data.command, async () => {
-      const proposed = this.#voter.propose({ ...data, by: from }, LEADER_ANSWER_MS);
+      const proposed = this.#voter.propose({ ...data, by: from }, parseAttempts(body), LEADER_ANSWER_MS);
       if (proposed === null) throw notLeader(this.status().leader);
       return await proposed;
     });

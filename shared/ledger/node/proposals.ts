@@ -4,6 +4,7 @@
 import { ClusterError } from '../../errors.ts';
 import type { MemberId } from '../../ids.ts';
 import type { CellState } from '../../model/cell.ts';
+import { isSameJson } from '../../json.ts';
 import { parseCommand } from '../command-schema.ts';
 import type { Command, EntryData } from '../commands.ts';
 import { refuseProposal } from './authority.ts';
@@ -44,4 +45,35 @@ export function parseProposal(body: unknown): EntryData {
   const command = parseCommand(data.command);
   if (command.kind === 'invalid') throw new ClusterError('InvalidRequest', `the proposed command is malformed: ${command.message}`, { retryable: false });
   return { command: command.value, at: data.at, by: data.by };
+}
+
+/**
+ * What a proposer knows of earlier attempts. An attempt without an answer may have been committed, or may be yet: whoever takes a user's
+ * command looks for it in its log first, so that it has its effect once. Had it twice, an acknowledged one between the two would be undone.
+ */
+export interface Attempts {
+  /** What the proposer had applied before its first attempt: the entry can only lie behind that. */
+  readonly since: number;
+  /** Whether an earlier attempt may have had its effect. */
+  readonly isRepeat: boolean;
+}
+
+/** Reads it from a proposal; members of older versions say nothing of it. */
+export function parseAttempts(body: unknown): Attempts {
+  const { since, isRepeat } = body as Partial<Attempts>;
+  return { since: isCount(since) ? since : 0, isRepeat: isRepeat === true };
+}
+
+/** Whether a failed attempt may have had its effect all the same. */
+export function mayHaveHadEffect(error: unknown): boolean {
+  return !(error instanceof ClusterError) || (error.code !== 'NotLeader' && error.code !== 'LeaderBusy' && error.code !== 'LedgerOverloaded');
+}
+
+/** Whether two entries are attempts at the same proposal: a member asks for the same thing once in a millisecond. */
+export function isSameProposal(one: EntryData, other: EntryData): boolean {
+  return one.by === other.by && one.at === other.at && isSameJson(one.command, other.command);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

@@ -10,6 +10,7 @@ import type { CellEvent } from '../../model/event.ts';
 import { apply } from '../apply.ts';
 import type { AppliedEntry, ApplyResult, EntryData } from '../commands.ts';
 import { decodeSnapshot, encodeSnapshot } from '../snapshot.ts';
+import { isSameProposal } from './proposals.ts';
 
 /** An entry in passing: `data` is null for entries that carry no command (no-op, voter change). */
 export interface PassingEntry {
@@ -30,6 +31,8 @@ export class Replica {
   #term: number;
   /** recent[0] has index `#index - recent.length + 1`; a gapless run that ends at `#index`. */
   #recent: PassingEntry[] = [];
+  /** What came of each of them; null for those without a command. */
+  #recentResults: (ApplyResult | null)[] = [];
   /** Newest last. */
   #events: CellEvent[] = [];
   readonly #listeners = new Set<(entry: AppliedEntry | null) => void>();
@@ -60,13 +63,18 @@ export class Replica {
     this.#index = entry.index;
     this.#term = entry.term;
     this.#recent.push(entry);
-    if (this.#recent.length > RECENT_MAX * 2) this.#recent = this.#recent.slice(-RECENT_MAX);
+    if (this.#recent.length > RECENT_MAX * 2) {
+      this.#recent = this.#recent.slice(-RECENT_MAX);
+      this.#recentResults = this.#recentResults.slice(1 - RECENT_MAX);
+    }
     if (entry.data === null) {
+      this.#recentResults.push(null);
       this.#wake();
       return null;
     }
     const { state, result, events } = apply(this.#state, { index: entry.index, term: entry.term, data: entry.data });
     this.#state = state;
+    this.#recentResults.push(result);
     if (events.length > 0) this.#events.push(...events);
     if (this.#events.length > EVENTS_MAX * 2) this.#events = this.#events.slice(-EVENTS_MAX);
     const applied: AppliedEntry = { index: entry.index, term: entry.term, data: entry.data, result, events };
@@ -82,6 +90,7 @@ export class Replica {
     this.#index = index;
     this.#term = term;
     this.#recent = [];
+    this.#recentResults = [];
     for (const listener of this.#listeners) listener(null);
     this.#wake();
     return true;
@@ -90,6 +99,17 @@ export class Replica {
   /** The state as a JSON value. */
   encode(): unknown {
     return encodeSnapshot(this.#state);
+  }
+
+  /** What came of a proposal that was applied after `since`; null when it is none of the entries that are kept. */
+  outcomeOf(proposal: EntryData, since: number): { readonly index: number; readonly result: ApplyResult } | null {
+    for (let at = this.#recent.length - 1; at >= 0; at -= 1) {
+      const entry = this.#recent[at];
+      if (entry === undefined || entry.index <= since) return null;
+      const result = this.#recentResults[at];
+      if (entry.data !== null && result !== null && result !== undefined && isSameProposal(entry.data, proposal)) return { index: entry.index, result };
+    }
+    return null;
   }
 
   /** Entries after `index`, at most `countMax`; null when they are not kept any more. */

@@ -42,6 +42,7 @@ import type {
   ConfChange,
   ConfChangeData,
   ConfState,
+  Entry,
   HardState,
   Message,
   MessageKind,
@@ -313,6 +314,11 @@ export class Raft {
     const applied = ready.committedEntries.at(-1);
     if (applied) this.log.appliedTo(applied.index);
     if (this.role === 'leader') this.#advanceCommit();
+  }
+
+  /** What lies in the log and is not applied here yet, committed or not. */
+  unapplied(): readonly Entry[] {
+    return this.log.slice(this.log.applied + 1, this.log.lastIndex, Infinity);
   }
 
   /** Up to where the caller has applied the log. */

@@ -2,11 +2,14 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseCellId, parseMemberId, voterIdOf } from '../../../../../shared/ids.ts';
 import type { MemberId } from '../../../../../shared/ids.ts';
+import { apply } from '../../../../../shared/ledger/apply.ts';
 import { LedgerNode } from '../../../../../shared/ledger/node/ledger-node.ts';
+import type { Proposed } from '../../../../../shared/ledger/replicated-log.ts';
 import type { ConfState } from '../../../../../shared/ledger/raft/types.ts';
 import { encodeSnapshot } from '../../../../../shared/ledger/snapshot.ts';
 import { hashState } from '../../../../../shared/ledger/state-hash.ts';
 import { DEFAULT_PARAMETERS, emptyCell } from '../../../../../shared/model/cell.ts';
+import type { CellState } from '../../../../../shared/model/cell.ts';
 import { TIMING_PROFILES } from '../../../../../shared/model/timing.ts';
 import { MemoryStore } from '../../../../support/memory-store.ts';
 import { VirtualNetwork } from '../../../../support/virtual-mesh.ts';
@@ -14,7 +17,14 @@ import type { VirtualMesh } from '../../../../support/virtual-mesh.ts';
 import { VirtualWorld } from '../../../../support/virtual-world.ts';
 
 const CLUSTER = '11111111-2222-4333-8444-555555555555';
-const initial = () => emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS);
+const COORDINATOR = parseMemberId('coordinator-1');
+
+/** A cell that takes proposals of one coordinator. */
+function initial(): CellState {
+  const empty = emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS);
+  const coordinator = { id: COORDINATOR, peerId: 'peer-c', meshAddress: '/ip4/127.0.0.1/tcp/3999', storeUuid: null };
+  return apply(empty, { index: 1, term: 1, data: { command: { kind: 'admitCoordinator', coordinator }, at: '2026-11-22T00:00:00.000Z', by: COORDINATOR } }).state;
+}
 
 /** A cell of ledger members in one process and virtual time. */
 class Cell {
@@ -297,6 +307,47 @@ ledger('adds a voter through the log, and takes one away', async () => {
   await cell.world.until('the removed one subscribes', () => leaving.status().role === 'subscriber', 30_000);
   await cell.setRebuild(leader.status().member, 99_000);
   await cell.world.until('the removed one still hears', () => leaving.state().parameters.rebuildAfterMs === 99_000, 5_000);
+});
+
+/** What a coordinator sends to whom it holds for the leader; the same each time. */
+const REQUEST = { command: { kind: 'setParameters', change: { rebuildAfterMs: 77_000 } }, at: '2026-11-22T00:00:01.000Z', by: COORDINATOR, since: 1 };
+
+ledger('commits a proposal once that is sent twice to its leader', async () => {
+  const cell = new Cell(15, 3, 0);
+  const leader = (await cell.elect()).status().member;
+  const mesh = cell.network.join(COORDINATOR);
+  const ask = (): Promise<Proposed> => mesh.request(leader, 'propose', REQUEST, { timeoutMs: 5_000 }) as Promise<Proposed>;
+  // Together, so that the second finds the first on its way; and later, when it was applied.
+  const together = await cell.finish(Promise.all([ask(), ask()]));
+  await cell.setRebuild(leader, 78_000);
+  const again = await cell.finish(ask());
+  assert.equal([together[1], again], [together[0], together[0]]);
+  assert.is(cell.node(leader).state().parameters.rebuildAfterMs, 78_000, 'what came after it stands');
+  const other = await cell.finish(mesh.request(leader, 'propose', { ...REQUEST, at: '2026-11-22T00:00:02.000Z' }, { timeoutMs: 5_000 }) as Promise<Proposed>);
+  assert.ok(other.index > again.index, 'another one is another one');
+});
+
+ledger('commits a proposal once whose first leader died before it answered', async () => {
+  const cell = new Cell(16, 3, 0);
+  const leader = (await cell.elect()).status().member;
+  const mesh = cell.network.join(COORDINATOR);
+  const first = (await cell.finish(mesh.request(leader, 'propose', REQUEST, { timeoutMs: 5_000 }))) as Proposed;
+  cell.stop(leader);
+  const next = (await cell.elect()).status().member;
+  await cell.setRebuild(next, 78_000);
+  const again = await cell.finish(mesh.request(next, 'propose', { ...REQUEST, isRepeat: true }, { timeoutMs: 5_000 }));
+  assert.equal(again, first);
+  assert.is(cell.node(next).state().parameters.rebuildAfterMs, 78_000);
+});
+
+ledger('commits no repeated request of a user when nobody knows any more whether it was committed', async () => {
+  const cell = new Cell(17, 3, 0);
+  const leader = (await cell.elect()).status().member;
+  const mesh = cell.network.join(COORDINATOR);
+  // The log begins with a snapshot at 1: what lay before that is not kept.
+  const answer = await cell.finish(mesh.request(leader, 'propose', { ...REQUEST, since: 0, isRepeat: true }, { timeoutMs: 5_000 }).then(() => null, (thrown: { code?: string }) => thrown));
+  assert.is(answer?.code, 'LedgerTimeout');
+  assert.is.not(cell.node(leader).state().parameters.rebuildAfterMs, 77_000);
 });
 
 ledger('votes again when it is called back after it was left out while it was away', async () => {
