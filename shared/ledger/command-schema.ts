@@ -134,13 +134,20 @@ export type Parsed<Value> = { readonly kind: 'valid'; readonly value: Value } | 
 /** Every kind of command there is, in the order of the type. */
 export const COMMAND_KINDS: readonly Command['kind'][] = commands.map((schema) => schema.entries.kind.literal);
 
-/** Reads a command from an unknown JSON value. Unknown kinds, unknown keys and unbounded values are refused. */
+/** Reads a command from an unknown JSON value, which nobody changes from then on. Unknown kinds, unknown keys and unbounded values are refused. */
 export function parseCommand(value: unknown): Parsed<Command> {
   const kind: unknown = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
   const schema = byKind.get(kind);
   if (schema === undefined) return { kind: 'invalid', message: `no such command: ${typeof kind === 'string' ? kind.slice(0, 40) : typeof kind}` };
-  return parseWith(schema, value);
+  const known = READ.get(value as object);
+  if (known !== undefined) return known;
+  const parsed = parseWith(schema, value);
+  READ.set(value as object, parsed);
+  return parsed;
 }
+
+/** Commands that were read before: a leader reads each when it is proposed and when it is applied, and it never changes between. */
+const READ = new WeakMap<object, Parsed<Command>>();
 
 /** Reads an entry's data: the command, who proposed it and when. */
 export function parseEntryData(value: unknown): Parsed<EntryData> {

@@ -11,6 +11,7 @@ import type { Chance, World } from '../../shared/world.ts';
 import { EventLoops } from './event-loops.ts';
 import { LinkFaults } from './link-faults.ts';
 import type { WorkKind } from './event-loops.ts';
+import { wireCopy } from './wire-copy.ts';
 
 /** How long a message takes in fine weather. */
 const DELAY_MS = 1;
@@ -86,7 +87,7 @@ export class VirtualNetwork {
   /** Delivers a copy, as a wire would, unless the link is cut meanwhile. `isOrdered`: on the pair's one stream. */
   carry(from: VirtualMesh, to: MemberId, value: unknown, kind: WorkKind, deliver: (mesh: VirtualMesh, copy: unknown) => void, isOrdered = false): void {
     if (!from.isAlive() || this.#meshes.get(from.self) !== from) return;
-    const copy: unknown = value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+    const copy = wireCopy(value);
     const target = this.#meshes.get(to);
     for (const delayMs of this.delays(from.self, to)) {
       this.#world.timers.after(isOrdered ? this.#inOrder(from.self, to, delayMs) : delayMs, () => {
@@ -197,11 +198,13 @@ export class VirtualMesh implements Mesh {
   }
 
   publish(topic: Topic, message: unknown): Promise<boolean> {
-    for (const other of this.#network.others(this.self)) {
+    const others = this.#network.others(this.self);
+    const sent = wireCopy(message);
+    for (const other of others) {
       if (this.#network.faults.swallowsGossip(this.self, other)) continue;
-      this.#network.carry(this, other, message, 'message', (mesh, copy) => mesh.#topics.get(topic)?.(this.self, copy));
+      this.#network.carry(this, other, sent, 'message', (mesh, copy) => mesh.#topics.get(topic)?.(this.self, copy));
     }
-    return Promise.resolve(this.#network.others(this.self).length > 0);
+    return Promise.resolve(others.length > 0);
   }
 
   onGossip(topic: Topic, handler: (from: MemberId, message: unknown) => void): void {
