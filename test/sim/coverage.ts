@@ -5,8 +5,8 @@ import type { NodeId } from '../../shared/ids.ts';
 import type { NodeRecord } from '../../shared/model/node.ts';
 import type { TimingProfile } from '../../shared/model/timing.ts';
 import type { VirtualCell } from '../support/virtual-cell.ts';
-import { FAULT_KINDS } from './kinds.ts';
-import type { EventKind } from './kinds.ts';
+import { FAULT_KINDS, ruleOf } from './kinds.ts';
+import type { EventKind, FaultKind } from './kinds.ts';
 
 /** What a cell may be busy with. Several at once, and `calm` when it is with nothing. */
 export const PHASES = ['forming', 'calm', 'electing', 'suspect', 'fencing', 'takeover', 'resync', 'creating', 'stopping', 'rebuilding', 'coldStart'] as const;
@@ -107,7 +107,7 @@ export class Coverage {
 
   /** Faults that met a phase fewer than `mark` times, as `kind x phase (count)`. */
   below(mark: number): readonly string[] {
-    return FAULT_KINDS.flatMap((kind) => PHASES.filter((phase) => this.of(kind, phase) < mark).map((phase) => `${kind} x ${phase} (${this.of(kind, phase)})`));
+    return FAULT_KINDS.flatMap((kind) => PHASES.filter((phase) => mayMeet(kind, phase) && this.of(kind, phase) < mark).map((phase) => `${kind} x ${phase} (${this.of(kind, phase)})`));
   }
 
   #add(kind: string, phase: string, count: number): void {
@@ -117,11 +117,16 @@ export class Coverage {
   }
 }
 
+/** Whether a kind of fault can meet a phase at all. */
+function mayMeet(kind: FaultKind, phase: Phase): boolean {
+  return phase === 'calm' || ruleOf(kind).onlyCalm !== true;
+}
+
 /** The counts as a table for people, kinds down and phases across; what is below the mark carries a `!`. */
 export function coverageTable(coverage: Coverage, mark: number): string {
   const columns = ['all', ...PHASES] as const;
   const head = ['', ...columns];
-  const rows = FAULT_KINDS.map((kind) => [kind, ...columns.map((phase) => `${coverage.of(kind, phase)}${phase !== 'all' && coverage.of(kind, phase) < mark ? '!' : ''}`)]);
+  const rows = FAULT_KINDS.map((kind) => [kind, ...columns.map((phase) => `${coverage.of(kind, phase)}${phase !== 'all' && mayMeet(kind, phase) && coverage.of(kind, phase) < mark ? '!' : ''}`)]);
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => (row[column] ?? '').length)));
   return [head, ...rows].map((row) => row.map((cellText, column) => (column === 0 ? cellText.padEnd(widths[0] ?? 0) : cellText.padStart(widths[column] ?? 0))).join('  ').trimEnd()).join('\n');
 }

@@ -14,6 +14,8 @@ interface KindRule {
   readonly needsBmc?: true;
   /** It may keep a living node from being heard. A lying BMC may then not say `off` of it (SAFETY.md 5.5). */
   readonly silences?: true;
+  /** It strikes only while nothing else is amiss, so it meets no other phase. */
+  readonly onlyCalm?: true;
   /** It needs a watchdog that bites: keeper or control domain do not reset the node themselves. */
   readonly needsWatchdog?: true;
 }
@@ -48,7 +50,7 @@ export const FAULTS = {
   slowStore: { of: 13, longestMs: 12_000, silences: true },
   storeFull: { of: 13, longestMs: 12_000 },
   storeDamaged: { of: 13, longestMs: 0 },
-  diskFail: { of: 14, longestMs: 25_000 },
+  diskFail: { of: 14, longestMs: 25_000, onlyCalm: true },
   diskSlow: { of: 14, longestMs: 12_000 },
   storeLost: { of: 15, longestMs: 0 },
   nodeAdd: { of: 16, longestMs: 0 },

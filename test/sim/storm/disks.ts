@@ -55,7 +55,7 @@ export const storeFull: Strike = ({ cell, later }, event, node) => {
 
 /** The boot disk is another one: the store is gone, and the voter of it. As few as the cell can bear. */
 export const storeLost: Strike = (site, _event, node) => {
-  if (!site.isQuiet() || !maySpare(site.cell, node)) return false;
+  if (!maySpare(site.cell, node)) return false;
   site.cell.loseStore(node);
   site.during(RESTART_MS, () => startProcesses(site.cell, node));
   return true;
@@ -63,7 +63,7 @@ export const storeLost: Strike = (site, _event, node) => {
 
 /** Bits of the store are others now. Its agent notices when it starts again. */
 export const storeDamaged: Strike = (site, _event, node) => {
-  if (!site.isQuiet() || !maySpare(site.cell, node)) return false;
+  if (!maySpare(site.cell, node)) return false;
   site.cell.store(node).damage('the simulated disk flipped a bit');
   site.cell.killAgent(node);
   site.during(RESTART_MS, () => startProcesses(site.cell, node));
@@ -75,9 +75,14 @@ export const storeDamaged: Strike = (site, _event, node) => {
  * voters must be those that there would be without any loss, and up.
  */
 function maySpare(cell: VirtualCell, node: NodeId): boolean {
-  const { nodes } = cell.state();
+  const { nodes, coordinators } = cell.state();
   const voters = cell.voters();
-  const owned = cell.nodeIds.filter((id) => voters.some((voter) => memberOfVoter(voter as VoterId) === id));
-  const isWhole = owned.every((id) => cell.processes(id).agent && nodes.get(id)?.phase === 'active' && voters.includes(voterIdOf(id, cell.store(id).storeUuid)));
-  return isWhole && voters.length >= 3 && owned.includes(node);
+  const isWell = (voter: string): boolean => {
+    const member = memberOfVoter(voter as VoterId);
+    const owner = cell.nodeIds.find((id) => id === member);
+    if (owner === undefined) return coordinators.has(member);
+    // A voter of a lost store stays until another took its place: two of four would be none.
+    return cell.processes(owner).agent && nodes.get(owner)?.phase === 'active' && voter === voterIdOf(owner, cell.store(owner).storeUuid);
+  };
+  return voters.length >= 3 && voters.every(isWell) && voters.includes(voterIdOf(node, cell.store(node).storeUuid));
 }
