@@ -1,6 +1,7 @@
 // deadline: 180 s
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseMemberId } from '../../../shared/ids.ts';
 import type { NodeId } from '../../../shared/ids.ts';
 import { Replica } from '../../../shared/ledger/node/replica.ts';
 import { Raft } from '../../../shared/ledger/raft/raft.ts';
@@ -12,6 +13,9 @@ import { FINE } from '../../support/virtual-mesh.ts';
 import { VirtualCell } from '../../support/virtual-cell.ts';
 
 const NODES = 4;
+const COORDINATOR = parseMemberId('coordinator-1');
+/** What a write costs otherwise (test/support/memory-store.ts). */
+const WRITE_MS = 2;
 const SEEDS = 4;
 /** The first seeds find two of the bugs, the fifth the third. */
 const SEEDS_PER_BUG = 20;
@@ -33,6 +37,19 @@ const TROUBLES: readonly ((cell: VirtualCell, node: NodeId, forMs: number, chanc
     cell.world.timers.after(forMs, () => {
       if (!cell.processes(node).agent && cell.processes(node).keeper) cell.startAgent(node);
     });
+  },
+  // The coordinator loses it from sight, whatever it was asked.
+  (cell, node, forMs) => {
+    cell.network.cutPair(node, COORDINATOR);
+    cell.world.timers.after(forMs, () => cell.network.healPair(node, COORDINATOR));
+  },
+  (cell, node, forMs) => {
+    cell.setWriteMs(node, 300);
+    cell.world.timers.after(forMs, () => cell.setWriteMs(node, WRITE_MS));
+  },
+  (cell, node, forMs) => {
+    cell.room.powerOff(node);
+    cell.world.timers.after(forMs, () => cell.room.powerOn(node));
   },
   (cell, _node, forMs, chance) => {
     cell.network.weather = { lossShare: chance.next() * 0.2, duplicateShare: 0.1, jitterMs: chance.next() * 100 };
