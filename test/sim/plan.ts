@@ -126,7 +126,10 @@ function planRound(chance: Chance, { isMild, lies, kinds }: { readonly isMild: b
     const kind = present.length > 0 && chance.next() < faultShare ? pickOf<EventKind>(present, chance) : pickOf<EventKind>(WORK_KINDS, chance);
     events.push({ atMs, kind, pick: chance.next(), how: chance.next(), forMs: durationOf(kind, chance) });
   }
-  return { network: lies ? FINE : network, stormMs, events, core: chance.next(), quietMs: Math.floor(chance.next() ** 3 * 120_000) };
+  const core = chance.next();
+  // A disk fails only while all else is well: hardly ever, but before the storm.
+  if (present.includes('diskFail')) events.unshift({ atMs: 1, kind: 'diskFail', pick: (core * 31) % 1, how: (core * 577) % 1, forMs: Math.ceil(core * ruleOf('diskFail').longestMs) + 1 });
+  return { network: lies ? FINE : network, stormMs, events, core, quietMs: Math.floor(chance.next() ** 3 * 120_000) };
 }
 
 /** Mostly short, sometimes longer than any lease. */

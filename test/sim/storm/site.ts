@@ -15,7 +15,7 @@ export interface StormSite {
   lasts(forMs: number): void;
   /** Does something after a while, unless the storm is over by then. */
   during(afterMs: number, act: () => void): void;
-  /** Whether nothing is broken now. */
+  /** Whether nothing is broken now that could cost data. */
   isQuiet(): boolean;
   /** No other fault begins for so long, ms. */
   keepQuiet(forMs: number): void;

@@ -29,12 +29,15 @@ const STRIKES: Readonly<Record<EventKind, Strike>> = {
   programHang, programFail, programFailAfter, programLie, helperKill,
   userRun, userStop, userStart, userReboot, userTerminate, guestEnd,
 };
+/** What takes no part in keeping data: a disk may fail beside it, and the loss of nothing else falls into that window (SAFETY.md 2.5). */
+const HARMLESS: readonly EventKind[] = ['clockRate', 'gossipHole', 'coordinatorKill', 'bmcUnreachable', 'bmcReboots', 'cordon', 'stray'];
 /** How soon a supervisor starts an agent that ended by itself, ms. */
 const RESTART_MS = 1_000;
 /** How often what an operator wants is compared with what is, ms. */
 const TEND_EVERY_MS = 2_000;
 
 interface Broken {
+  readonly kind: EventKind;
   readonly nodes: readonly NodeId[];
   readonly undo: () => void;
 }
@@ -128,7 +131,7 @@ export class Storm {
     const { room } = this.#cell;
     if (how < 0.5) room.powerOff(node);
     else room.setCables(node, how < 0.75 ? { mesh: false } : { mesh: false, storage: false });
-    this.#broken.add({ nodes: [node], undo: () => room.setCables(node, { mesh: true, storage: true }) });
+    this.#broken.add({ kind: 'powerCycle', nodes: [node], undo: () => room.setCables(node, { mesh: true, storage: true }) });
   }
 
   /** Whoever is off, or whose processes are gone, is started again. */
@@ -144,7 +147,7 @@ export class Storm {
     const node = pickFrom(this.#cell.nodeIds, event.pick) as NodeId;
     const site: StormSite = {
       cell: this.#cell, network: round.network, cordoned: this.#cordoned,
-      later: (forMs, nodes, undo) => this.#later(forMs, nodes, undo),
+      later: (forMs, nodes, undo) => this.#later(event.kind, forMs, nodes, undo),
       lasts: (forMs) => {
         this.#lastsUntilMs = Math.max(this.#lastsUntilMs, nowMs + forMs);
       },
@@ -155,7 +158,7 @@ export class Storm {
       setTrap: (spring) => {
         this.#trap = spring;
       },
-      isQuiet: () => this.#broken.size === 0,
+      isQuiet: () => [...this.#broken].every(({ kind }) => HARMLESS.includes(kind)),
       keepQuiet: (forMs) => {
         this.#quietUntilMs = nowMs + forMs;
       },
@@ -164,8 +167,8 @@ export class Storm {
     if (STRIKES[event.kind](site, event, node)) this.#listener.onStrike(event, node, before);
   }
 
-  #later(forMs: number, nodes: readonly NodeId[], undo: () => void): void {
-    const broken: Broken = { nodes, undo };
+  #later(kind: EventKind, forMs: number, nodes: readonly NodeId[], undo: () => void): void {
+    const broken: Broken = { kind, nodes, undo };
     this.#broken.add(broken);
     this.#cell.world.timers.after(forMs, () => {
       if (!this.#isHeld) this.#mend(broken);
