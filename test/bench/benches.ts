@@ -7,5 +7,6 @@ import { FOOTPRINT } from './footprint.ts';
 import { HEAL, HEAL_BMC } from './heal.ts';
 import { OVERLOAD } from './overload.ts';
 import { RUN_INSTANCES } from './run-instances.ts';
+import { SIMULATOR } from './sim.ts';
 
-export const BENCHMARKS: readonly Benchmark[] = [RUN_INSTANCES, DESCRIBE_INSTANCES, OVERLOAD, FOOTPRINT, HEAL_BMC, HEAL];
+export const BENCHMARKS: readonly Benchmark[] = [RUN_INSTANCES, DESCRIBE_INSTANCES, OVERLOAD, FOOTPRINT, HEAL_BMC, HEAL, SIMULATOR];
