@@ -10,6 +10,11 @@ import { leaseFigures, leaseModel } from './lease/model.ts';
 import type { LeaseBounds } from './lease/model.ts';
 import { LEASE_MUTATIONS } from './lease/mutations.ts';
 import type { LeaseMutation, LeaseMutationCase } from './lease/mutations.ts';
+import { migrationModel, MIGRATION_INVARIANTS } from './migration/model.ts';
+import type { MigrationBounds } from './migration/model.ts';
+import { MIGRATION_MUTATIONS } from './migration/mutations.ts';
+import type { MigrationMutation, MigrationMutationCase } from './migration/mutations.ts';
+import type { MigrationState } from './migration/state.ts';
 import { volumeModel, VOLUME_INVARIANTS } from './volume/model.ts';
 import type { VolumeBounds } from './volume/model.ts';
 import { MUTATIONS } from './volume/mutations.ts';
@@ -82,7 +87,32 @@ function leaseRun(name: string, bounds: Partial<LeaseBounds>, more: Partial<Mode
   return { name, isLarge: false, breaks: null, run: () => explore(leaseModel({ ...LEASE_BOUNDS, ...bounds }, null), STATES_MAX), ...more };
 }
 
-export const MODEL_RUNS: readonly ModelRun[] = [...VOLUME_RUNS, ...LEASE_RUNS];
+const MIGRATION_BOUNDS: MigrationBounds = { writes: 1, generations: 3, migrations: 1, sessions: 2, crashes: 1, messages: 2 };
+/** A model in which nothing moves would hold, too. */
+const NEVER_MOVES = {
+  name: 'never runs on the other node, and has written there',
+  holds: ({ ledger, nodes, acknowledged }: MigrationState): boolean => !(ledger.phase === 'running' && ledger.attempt > 0 && nodes.B.domain.kind === 'running' && ledger.generation === 2 && acknowledged > 0),
+};
+
+const MIGRATION_RUNS: readonly ModelRun[] = [
+  migrationRun('migration', {}, {}),
+  migrationRun('migration, two attempts', { migrations: 2, crashes: 0 }, { isLarge: true }),
+  migrationRun('migration, two crashes and writes', { writes: 2, crashes: 2 }, { isLarge: true }),
+  {
+    name: 'migration: it can move', isLarge: false, breaks: NEVER_MOVES.name,
+    run: () => explore(migrationModel({ ...MIGRATION_BOUNDS, crashes: 0, sessions: 1 }, null, [NEVER_MOVES]), STATES_MAX),
+  },
+  ...(Object.entries(MIGRATION_MUTATIONS) as [MigrationMutation, MigrationMutationCase][]).map(([mutation, { breaks, bounds }]): ModelRun => ({
+    name: `migration: ${mutation}`, isLarge: false, breaks,
+    run: () => explore(migrationModel({ ...MIGRATION_BOUNDS, ...bounds }, mutation, MIGRATION_INVARIANTS.filter(({ name }) => name === breaks)), STATES_MAX),
+  })),
+];
+
+function migrationRun(name: string, bounds: Partial<MigrationBounds>, more: Partial<ModelRun>): ModelRun {
+  return { name, isLarge: false, breaks: null, run: () => explore(migrationModel({ ...MIGRATION_BOUNDS, ...bounds }, null), STATES_MAX), ...more };
+}
+
+export const MODEL_RUNS: readonly ModelRun[] = [...VOLUME_RUNS, ...LEASE_RUNS, ...MIGRATION_RUNS];
 
 /** What is wrong with what came out; null when nothing is. */
 export function faultOf({ breaks, states }: ModelRun, found: Exploration): string | null {
