@@ -19,9 +19,9 @@ const RAFT_STEPS = 2_000;
 export async function runSeed({ arena, theme = null }: Pick<Bug, 'arena'> & { readonly theme?: Theme | null }, seed: number): Promise<readonly string[]> {
   switch (arena) {
     case 'cell':
-      return (await runCell({ seed, plan: planHunt(seed, theme) })).failures;
+      return (await runCell({ seed, plan: planHunt(seed, theme === 'coups' ? null : theme) })).failures;
     case 'leases':
-      return (await runLeases(seed, LEASES_MS)).violations;
+      return (await (theme === 'coups' ? runLeases(seed, LEASES_MS, 'coups') : runLeases(seed, LEASES_MS))).violations;
     case 'raft':
       return runRaft(seed);
     default:

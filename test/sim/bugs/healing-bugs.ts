@@ -44,6 +44,7 @@ export const HEALING_BUGS: readonly Bug[] = [
   },
   {
     name: 'lease-ignored', arena: 'cell', breaks: ['S8', 'S9', 'S1', 'S6'], seeds: 400, theme: 'leases',
+    open: 'a node has to take work before its keeper was granted the first lease, and then be proven dead',
     edits: [
       { file: GATE, find: 'if (lease.remainingMs() < marginMs())', replace: 'if (lease.remainingMs() < -marginMs())' },
       { file: GATE, find: "if (permit.right === 'hold' && !lease.isBinding())", replace: "if (permit.right === 'hold' && lease === null)" },
@@ -59,22 +60,13 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'the generation is not durable before the command runs', source: 'SAFETY.md 5 (the gate), S6',
   },
   {
-    name: 'boot-ignored', arena: 'cell', breaks: ['S1', 'S6', 'S7', 'S10', 'S2'], seeds: 400, theme: 'replicas',
-    edits: [
-      { file: VOLUME_STEPS, find: 'if (volume.holder !== self.node || volume.holderBootId !== self.bootId) return false;', replace: 'if (volume.holder !== self.node) return false;' },
-      { file: STEPS, find: 'const isHolder = instance.holder === self.node && instance.holderBootId === self.bootId;', replace: 'const isHolder = instance.holder === self.node && instance.holderBootId !== null;' },
-      { file: PERMITS, find: 'return target?.holder === permit.node && target.holderBootId === permit.bootId &&', replace: 'return target?.holder === permit.node &&' },
-    ],
-    why: 'a rebooted node uses the rights of its former boot', source: 'SAFETY.md 5 (the gate), 6.2 (bootId ignored)',
-    masked: 'the gate compares the boot as well as the reconciler',
-  },
-  {
     name: 'adoption-restarts', arena: 'cell', breaks: ['S18', 'L8'], seeds: 20,
     edits: [{ file: RECONCILER, find: 'await this.#sight.lookAtAll();\n    this.#isReady = true;', replace: 'await this.#sight.lookAtAll();\n    for (const instance of this.#sight.domains().keys()) await this.#options.domains.destroy(instance);\n    this.#isReady = true;' }],
     why: 'an agent that starts again ends the domains that it finds', source: 'SAFETY.md 5.2 (adoption), S18',
   },
   {
     name: 'absent-means-delete', arena: 'cell', breaks: ['S14', 'S18'], seeds: 100, theme: 'ledger',
+    open: 'an agent has to see a domain before the ledger that names it: agents read the ledger before they look',
     edits: [
       { file: RECONCILER, find: 'await this.#sight.lookAtAll();\n    this.#isReady = true;', replace: 'this.#isReady = true;' },
       { file: RECONCILER, find: "if (this.#sight.domains().has(instance)) this.#alarms.raise(instance, 'a domain runs here that the ledger does not know');", replace: 'void this.#options.domains.destroy(instance).catch(() => undefined);' },
@@ -84,7 +76,24 @@ export const HEALING_BUGS: readonly Bug[] = [
     masked: 'nothing is looked at before the ledger was read freshly',
   },
   {
-    name: 'placed-twice', arena: 'cell', breaks: ['S1', 'S7', 'S5'], seeds: 400, theme: 'replicas',
+    name: 'stale-means-delete', arena: 'cell', breaks: ['S14'], seeds: 30, theme: 'replicas',
+    edits: [
+      { file: VOLUME_STEPS, find: 'if (volume.retired.includes(self.node)) return removalStep(view);', replace: 'if (volume.retired.includes(self.node) || (volume.formatted && !volume.inSync.includes(self.node))) return removalStep(view);' },
+      { file: PERMITS, find: 'return volume !== undefined && volume.epoch === permit.generation && (volume.retired.includes(permit.node) ||', replace: 'return volume !== undefined && volume.epoch === permit.generation && (volume.replicas.includes(permit.node) || volume.retired.includes(permit.node) ||' },
+    ],
+    why: 'a replica that missed writes is wiped, though nobody retired it', source: 'SAFETY.md 3.4, S14', masked: 'the gate asks the ledger whether it was retired',
+  },
+  {
+    name: 'apply-remembers', arena: 'cell', breaks: ['S21'], seeds: 10,
+    edits: [
+      { file: 'shared/ledger/change.ts', find: 'return { phase, phaseIndex: this.entry.index, phaseAt: this.entry.data.at };', replace: 'appliedChanges += 1;\n    return { phase, phaseIndex: this.entry.index + (appliedChanges % 7 === 0 ? 1 : 0), phaseAt: this.entry.data.at };' },
+      { file: 'shared/ledger/change.ts', find: 'export type CommandOf<', replace: 'let appliedChanges = 0;\n\nexport type CommandOf<' },
+    ],
+    why: 'what an entry does depends on what its member did before, so that states part', source: 'SAFETY.md 3.6 (all deterministic), S21',
+  },
+  {
+    name: 'placed-twice', arena: 'cell', breaks: ['S1', 'S7', 'S5'], seeds: 400, theme: 'ledger',
+    open: 'a start has to be decided again while the first decision waits to be committed',
     edits: [
       { file: PLACE, find: 'if (instance.generation !== command.expectGeneration) return rejected(\'staleGeneration\', `${instance.id} is at generation ${instance.generation}`);\n  if (!isWaiting(instance)) return rejected(\'wrongState\', `${instance.id} is ${instance.phase} and shall be ${instance.desired}`);\n  if (instance.holderBootId !== null)', replace: 'if (instance.generation < 0)' },
     ],

@@ -6,6 +6,7 @@ import type { Bug } from './bug.ts';
 const HOLDER = 'agent/machines/lease-holder.ts';
 const GRANTOR = 'agent/machines/lease-grantor.ts';
 const HEARD = 'agent/machines/lease-heard.ts';
+const CONTACT = 'shared/ledger/node/leader-contact.ts';
 const FENCE = 'agent/machines/fence.ts';
 const FENCER = 'agent/runtime/fencer.ts';
 const WATCHES = 'agent/runtime/fencer-watches.ts';
@@ -41,7 +42,27 @@ export const LEASE_BUGS: readonly Bug[] = [
     why: 'a new leader counts F from what it heard as a follower; the old one may have granted later renewals', source: 'SAFETY.md 4.2 (new leader)',
   },
   {
+    name: 'contact-of-one-voter', arena: 'leases', breaks: ['S8'], seeds: 250, theme: 'coups',
+    edits: [{ file: CONTACT, find: 'Math.max(this.#told.latestAtMs, ', replace: 'Math.min(this.#told.latestAtMs, ' }],
+    why: 'a new leader counts F from the earliest contact that its voters had with a former one, not the latest', source: 'SAFETY.md 4.2 (g = max over the voters)',
+  },
+  {
+    name: 'contact-forgotten', arena: 'leases', breaks: ['S8'], seeds: 250, theme: 'coups',
+    edits: [{ file: CONTACT, find: 'if (this.#leads || this.#lastAtMs === null) return 0;', replace: 'if (this.#leads) return 0;\n    if (this.#lastAtMs === null) return 60_000;' }],
+    why: 'a voter that was started anew says that it never met a leader', source: 'SAFETY.md 4.2 (a voter that restarted reports age 0)',
+  },
+  {
+    name: 'contact-without-own-office', arena: 'leases', breaks: ['S8'], seeds: 250, theme: 'coups',
+    edits: [
+      { file: CONTACT, find: 'if (this.#leads) this.#lastAtMs = this.#clock.nowMs();', replace: '' },
+      { file: CONTACT, find: 'if (this.#leads || this.#lastAtMs === null) return 0;', replace: 'if (this.#lastAtMs === null) return 0;' },
+      { file: CONTACT, find: 'const ownAtMs = this.#leads ? nowMs : (this.#lastAtMs ?? nowMs);', replace: 'const ownAtMs = this.#lastAtMs ?? nowMs;' },
+    ],
+    why: 'a leader that was replaced tells of what it answered as a follower, not of its own office', source: 'SAFETY.md 4.2, shared/ledger/node/leader-contact.ts',
+  },
+  {
     name: 'proof-outlives-term', arena: 'cell', breaks: ['S9', 'S8'], seeds: 400, theme: 'ledger',
+    open: 'a leader has to lose its office between a proof and its commit, and its proposal has to be handed to its successor',
     edits: [
       { file: WATCHES, find: "if (this.#isStopped || role !== 'leader' || term !== this.#term) return", replace: "if (role === null || term === -1) return" },
       { file: APPLY, find: 'if (command.term !== entry.term) return rejected(', replace: 'if (command.term > entry.term) return rejected(' },
@@ -104,6 +125,7 @@ export const LEASE_BUGS: readonly Bug[] = [
   },
   {
     name: 'replayed-renewal-counts', arena: 'cell', breaks: ['S8', 'S9', 'L2', 'L9'], seeds: 400, theme: 'leases',
+    open: 'a late copy of a renewal has to be the last thing heard of a node; its lease has no effect then, only its proof is late',
     edits: [{ file: HEARD, find: "if (renewal.nonce <= previous.nonce) return { ...fresh, heard: before, isFresh: false };\n    return sameBoot(before, last, pace);", replace: 'return sameBoot(before, last, pace);' }],
     why: 'a repeated or overtaken renewal counts as a sign of life', source: 'SAFETY.md 6.2 (26: replayed messages)',
   },

@@ -5,11 +5,12 @@
  */
 import type { FaultKind } from '../kinds.ts';
 import { planSeed } from '../plan.ts';
-import type { SimPlan } from '../plan.ts';
-import type { Theme } from './bug.ts';
+import type { Round, SimEvent, SimPlan } from '../plan.ts';
+import type { CellTheme } from './bug.ts';
 
-const THEMES: Readonly<Record<Theme, readonly FaultKind[]>> = {
+const THEMES: Readonly<Record<CellTheme, readonly FaultKind[]>> = {
   replicas: ['powerCycle', 'reset', 'storageCut', 'storagePairCut', 'linkFlap', 'agentKill'],
+  races: ['storageCut', 'linkFlap', 'storagePairCut', 'networkStorm', 'clog', 'slowStore', 'agentKill'],
   disks: ['diskFail', 'diskSlow', 'powerCycle', 'storageCut', 'agentKill'],
   ledger: ['leaderCrash', 'split', 'agentKill', 'slowStore', 'storeDamaged', 'clog', 'siteOutage'],
   leases: ['keeperKill', 'keeperPause', 'meshCut', 'oneWay', 'clockRate', 'slowStore', 'leaderCrash'],
@@ -20,10 +21,36 @@ const THEMES: Readonly<Record<Theme, readonly FaultKind[]>> = {
 /** No round of a hunt begins after this, virtual hours: mostly one storm. Many short seeds find more than few long ones. */
 const HUNT_HOURS = 0.012;
 
+/** In a theme's storm the next event comes after so much time, on average, ms; what it breaks stays broken as long as ever, so that much of it overlaps. */
+const DENSE_GAP_MS = 1_500;
+/** As long as it takes until nodes do not count as just started any more (agent/machines/plan-starts.ts), and a fence wait or two beside. */
+const DENSE_STORM_MS = 80_000;
+/** Rounds enough for such a storm. */
+const THEME_HOURS = 0.1;
+/** Few nodes, so that what breaks concerns the same volumes. */
+const THEME_NODES = [3, 5, 4, 5];
+
 /** The plan of a hunt's seed. */
-export function planHunt(seed: number, theme: Theme | null): SimPlan {
+export function planHunt(seed: number, theme: CellTheme | null): SimPlan {
   const wishes = { nodes: null, profile: null, hours: HUNT_HOURS };
   const all = Object.values(THEMES);
   const kinds = theme !== null ? THEMES[theme] : seed % 2 === 0 ? all[(seed / 2) % all.length] : undefined;
-  return planSeed(seed, kinds === undefined ? wishes : { ...wishes, kinds });
+  if (kinds === undefined) return planSeed(seed, wishes);
+  const plan = planSeed(seed, { ...wishes, hours: THEME_HOURS, nodes: THEME_NODES[seed % THEME_NODES.length] ?? null, kinds });
+  return { ...plan, limitMs: 0, rounds: [denseRound(plan.rounds)] };
+}
+
+/** The storms of several rounds, each made dense, one after the other. */
+function denseRound(rounds: readonly Round[]): Round {
+  const [first] = rounds;
+  if (first === undefined) throw new Error('a plan has rounds');
+  const events: SimEvent[] = [];
+  let stormMs = 0;
+  for (const round of rounds) {
+    if (stormMs >= DENSE_STORM_MS) break;
+    const factor = Math.min(1, (DENSE_GAP_MS * Math.max(1, round.events.length)) / round.stormMs);
+    for (const event of round.events) events.push({ ...event, atMs: stormMs + Math.floor(event.atMs * factor) });
+    stormMs += Math.ceil(round.stormMs * factor);
+  }
+  return { ...first, stormMs, events, quietMs: 0 };
 }

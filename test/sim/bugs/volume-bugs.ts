@@ -17,12 +17,14 @@ const ANSWERS_ANY_PROMOTION = { file: FENCE_PEER, find: 'return isAlone ? decisi
 
 export const VOLUME_BUGS: readonly Bug[] = [
   {
-    name: 'expand-without-version', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400, theme: 'replicas',
+    name: 'expand-without-version', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400, theme: 'races',
+    open: 'an expansion has to be held up between its decision and its commit while the peer is lost and a shrink overtakes it',
     edits: [{ file: APPLY, find: 'if (volume.version !== command.expectVersion)', replace: 'if (volume.version < command.expectVersion)' }],
     why: 'an expansion that was seen before a loss of the peer is applied after it', source: 'SAFETY.md 2.3 (Expand without `ver` check)',
   },
   {
-    name: 'shrink-keeps-version', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400, theme: 'replicas',
+    name: 'shrink-keeps-version', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400, theme: 'races',
+    open: 'as above, and the in-sync set has to be one already when the peer is lost',
     edits: [{
       file: APPLY, find: 'an expansion that was seen before must come too late.\n  const version = volume.version + 1;',
       replace: 'an expansion that was seen before must come too late.\n  const version = volume.version + (left.length > 0 ? 1 : 0);',
@@ -54,7 +56,8 @@ export const VOLUME_BUGS: readonly Bug[] = [
     why: 'a primary that lost its peer goes on before the ledger knows', source: 'SAFETY.md 2.3 (shrink before ack), S4',
   },
   {
-    name: 'fence-peer-from-memory', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 1_000, theme: 'replicas',
+    name: 'fence-peer-from-memory', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 1_000, theme: 'races',
+    open: 'an expansion has to be committed and not yet applied here while the peer is lost',
     edits: [{
       file: FENCE_PEER, find: 'return this.#isHeld(volume) ? await this.#shrink(volume) : await this.#confirmNotHeld(id);',
       replace: "if (this.#isHeld(volume) && volume.inSync.join() === this.#options.self.node) return decisive(this.#options.log.state(), volume, this.#options.self);\n    return this.#isHeld(volume) ? await this.#shrink(volume) : await this.#confirmNotHeld(id);",
@@ -62,7 +65,8 @@ export const VOLUME_BUGS: readonly Bug[] = [
     why: 'fence-peer is answered from an in-sync set that was read before, so an expansion under way is not outdated', source: 'SAFETY.md 2.3 (answering Shrink from a cached ISR)',
   },
   {
-    name: 'old-outage-answered', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 1_000, theme: 'replicas',
+    name: 'old-outage-answered', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 1_000, theme: 'races',
+    open: 'a helper has to answer after the connection came back and was lost again',
     edits: [
       { file: KERNEL, find: 'if (resource.connectCount !== connectCount) resource.say(', replace: 'if (resource.connectCount < connectCount) resource.say(' },
       { file: FENCE_PEER, find: 'if (this.#newest.get(id) !== token) return NOT_DECIDED;', replace: 'if (!this.#newest.has(id)) return NOT_DECIDED;' },
@@ -91,11 +95,13 @@ export const VOLUME_BUGS: readonly Bug[] = [
   },
   {
     name: 'replica-up-before-shrink', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 400, theme: 'replicas',
+    open: 'a holder has to stay frozen (its agent dead, the ledger alive) until its rebooted peer is up',
     edits: [{ file: STEPS, find: 'return !isLive(state.nodes.get(holder), holderBootId);', replace: "return holder !== '';" }],
     why: 'a rebooted replica connects before its frozen holder has shrunk, and DRBD lets that one go on unasked', source: 'shared/DESIGN.md (a replica that was down comes up only after its standing is settled)',
   },
   {
-    name: 'reboot-keeps-expansions', arena: 'cell', breaks: ['S2', 'S3'], seeds: 1_000, theme: 'replicas',
+    name: 'reboot-keeps-expansions', arena: 'cell', breaks: ['S2', 'S3'], seeds: 1_000, theme: 'races',
+    open: 'an expansion has to be held up while the node of the replica restarts',
     edits: [{ file: 'shared/ledger/apply-node.ts', find: 'else if (node.bootId !== null) outdateExpansions(change, node.id);', replace: 'else if (node.bootId === command.actor.bootId) outdateExpansions(change, node.id);' }],
     why: 'an expansion that was seen before a replica\'s node restarted is applied after it', source: 'shared/DESIGN.md, SAFETY.md 2.3',
   },
@@ -106,6 +112,7 @@ export const VOLUME_BUGS: readonly Bug[] = [
   },
   {
     name: 'retired-epoch-connects', arena: 'cell', breaks: ['S15', 'S2', 'S3', 'L4', 'L7'], seeds: 200, theme: 'replicas',
+    open: 'a replica has to be replaced while its node lives and its peer still reaches it; DRBD also compares addresses',
     edits: [{ file: 'shared/ledger/apply-replica.ts', find: '    epoch: volume.epoch + 1, version: volume.version + 1,\n', replace: '    epoch: volume.epoch, version: volume.version + 1,\n' }],
     why: 'a replaced replica keeps the secret that lets it connect', source: 'SAFETY.md 2.2 (per-epoch secret), S15',
   },

@@ -21,8 +21,9 @@ for (const bug of BUGS) {
   });
 }
 
-list('has at least thirty, each with a name of its own, an invariant, a reason and a source', () => {
-  assert.ok(BUGS.length >= 30, `${BUGS.length} bugs`);
+list('has at least thirty that are found, each with a name of its own, an invariant, a reason and a source', () => {
+  const found = BUGS.filter((bug) => bug.open === undefined);
+  assert.ok(found.length >= 30, `${found.length} bugs`);
   assert.is(new Set(BUGS.map(({ name }) => name)).size, BUGS.length);
   for (const bug of BUGS) {
     assert.match(bug.name, /^[a-z]+(-[a-z]+)*$/);
