@@ -326,9 +326,16 @@ export class Watches {
     }
   }
 
+  /**
+   * Asks the ledger freshly first: a leader that was just elected may not have applied yet what was committed before it, and the intent that
+   * it finds may long be proven, and another boot of the node run. A power switch knows no boots.
+   */
   async #orderPowerOff(watch: Watch): Promise<void> {
-    const { role, term } = this.#ports.log.status();
     try {
+      await this.#ports.log.readFresh({ timeoutMs: POWER_TIMEOUT_MS });
+      // What that brought has been heard (followLedger): a boot that is dead for certain is not watched any more.
+      if (!this.#isCurrent(watch)) return;
+      const { role, term } = this.#ports.log.status();
       if (role !== 'leader' || term !== this.#term) throw new ClusterError('NotLeader', `does not lead in term ${this.#term} any more`, { retryable: false });
       await this.#within(this.#ports.power.off(watch.node), `switch ${watch.node} off`);
       if (this.#isCurrent(watch)) this.#feedFence(watch, { kind: 'powerOffDone' });
