@@ -20,7 +20,7 @@ export interface Minimised {
 /** How a run failed, without what differs from run to run: ids, names and numbers. */
 export function failureKind(failures: readonly string[]): string | null {
   const [first] = failures;
-  return first === undefined ? null : (first.split(/[;:(]/)[0] ?? '').replaceAll(/\b(i|vol|r)-[0-9a-f]+/g, '$1-').replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'uuid').replaceAll(/(?<!\b[SL])\d+/g, 'N').trim();
+  return first === undefined ? null : (first.split(/[;:(]/)[0] ?? '').replaceAll(/\b(i|vol|r)-[0-9a-f]+/g, '$1-').replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'uuid').replaceAll(/(?<!\b[SL]\d*)\d+/g, 'N').trim();
 }
 
 /** Cuts a failing plan down. At most `runsMax` plans are run; `verdict` must give the same each time. */

@@ -4,7 +4,7 @@
  * Everything runs in this process, on virtual time and microtasks. Checkers look all the while; the first violation ends the run.
  */
 import { describeError } from '../../shared/errors.ts';
-import type { NodeId } from '../../shared/ids.ts';
+import type { InstanceId, NodeId } from '../../shared/ids.ts';
 import { TIMING_PROFILES } from '../../shared/model/timing.ts';
 import type { TimingProfile } from '../../shared/model/timing.ts';
 import { seededChance } from '../../shared/random.ts';
@@ -13,6 +13,7 @@ import { CellWitness, holders } from '../support/cell-witness.ts';
 import { VirtualCell } from '../support/virtual-cell.ts';
 import { leaks, SETTLE_MS } from './checkers/leaks.ts';
 import { CALM_LIMIT_MS, CalmWatch, chooseCore, coreLimitMs, coreUnrest, moveLimitMs, rebuildLimitMs, unrebuilt, wholeUnrest } from './checkers/liveness.ts';
+import { PATIENCE_MS, PortClients } from './checkers/port-clients.ts';
 import { Coverage, PhaseWatch } from './coverage.ts';
 import type { CoverageCounts } from './coverage.ts';
 import { planSeed } from './plan.ts';
@@ -33,6 +34,8 @@ const NO_COORDINATOR_SHARE = 0.2;
 /** How far the clocks of two machines may be apart, ms. */
 const CLOCK_OFFSET_MS_MAX = 10_000_000;
 const VIOLATIONS_MAX = 20;
+/** One seed of so many has clients whose histories are judged. */
+const CLIENTS_EVERY = 4;
 /** How many facts a failure shows. */
 const TAIL_FACTS = 60;
 
@@ -88,15 +91,19 @@ class Running {
   readonly #storm: Storm;
   readonly #phases: PhaseWatch;
   readonly #calm: CalmWatch;
+  /** Some seeds have clients that note what they are told, in their first storm. */
+  readonly #clients: PortClients | null;
   readonly #profile: TimingProfile;
 
   constructor(plan: SimPlan, sink: ((line: string) => void) | null) {
     this.#plan = plan;
+    this.#clients = plan.seed % CLIENTS_EVERY === 1 && plan.begins !== 'forming' ? new PortClients(plan.seed) : null;
     this.trace = new Trace(plan, sink);
     this.cell = new VirtualCell({
       nodes: plan.nodes, seed: plan.seed, hasBmc: plan.hasBmc, spares: plan.spares,
       onLedger: (member, ledger) => {
         this.#witness.onLedger(member, ledger);
+        this.#clients?.onLedger(member, ledger);
         ledger.subscribe((entry) => {
           // The cell begins before its weather.
           if (entry !== null) (this.#storm as Storm | undefined)?.applied(member);
@@ -115,6 +122,7 @@ class Running {
     this.#storm = new Storm(this.cell, {
       phases: () => this.#phases.now(),
       complain: (what) => this.#violate(what),
+      mayTerminate: (instance) => this.#clients?.isWatched(instance) !== true,
       onStrike: ({ atMs: sinceMs, ...event }, node, before) => {
         this.strikes += 1;
         this.coverage.met(event.kind, before);
@@ -147,8 +155,11 @@ class Running {
     const { cell } = this;
     const { begins } = this.#plan;
     if (begins !== 'forming') await cell.ready();
-    for (let asked = 0; asked < this.#plan.instances && begins !== 'forming'; asked += 1) await cell.run(1);
+    const made: InstanceId[] = [];
+    for (let asked = 0; asked < this.#plan.instances && begins !== 'forming'; asked += 1) made.push(...(await cell.run(1)));
     if (begins === 'calm') await this.#untilCalm('formed', () => wholeUnrest(cell));
+    const [first] = made;
+    if (first !== undefined) this.#clients?.begin(cell, first);
     for (const round of this.#plan.rounds) {
       if (this.#isOver()) return;
       await this.#weather(round);
@@ -162,6 +173,7 @@ class Running {
     this.#storm.begin(round);
     await this.#pass(round.stormMs);
     if (this.#isOver()) return;
+    if (round === this.#plan.rounds[0]) await this.#hearClients();
     await this.#healCore(round);
     this.#calm.begin(null);
     this.#say('healed');
@@ -179,6 +191,14 @@ class Running {
     await this.#pass(isLong ? Math.max(quietMs, SETTLE_MS) : quietMs);
     if (!isLong || this.#isOver() || this.#plan.isMild) return;
     for (const what of leaks(this.cell)) this.#violate(what);
+  }
+
+  /** What the clients were told must have an order (S13). */
+  async #hearClients(): Promise<void> {
+    if (this.#clients === null) return;
+    this.#clients.end();
+    await this.#pass(PATIENCE_MS);
+    for (const what of this.#clients.violations()) this.#violate(what);
   }
 
   /** A majority of the voters and the replicas in sync are mended; the others stay broken, and worse. */

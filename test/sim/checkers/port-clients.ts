@@ -12,6 +12,7 @@ import type { CellPort } from '../../../coordinator/ports.ts';
 import type { InstanceId, MemberId } from '../../../shared/ids.ts';
 import type { LedgerNode } from '../../../shared/ledger/node/ledger-node.ts';
 import type { CellState } from '../../../shared/model/cell.ts';
+import type { InstanceRecord } from '../../../shared/model/instance.ts';
 import { seededChance } from '../../../shared/random.ts';
 import type { Chance } from '../../../shared/world.ts';
 import type { VirtualCell } from '../../support/virtual-cell.ts';
@@ -26,7 +27,7 @@ const CLIENTS = 6;
 /** How long a client thinks between two calls, ms. */
 const THINK_MS_MAX = 600;
 /** Longer than any deadline of what they call: a process that died answers never. */
-const PATIENCE_MS = 15_000;
+export const PATIENCE_MS = 15_000;
 const READ_TIMEOUT_MS = 3_000;
 /** Instances cost the room work, so there are few tokens, and each is asked for often. */
 const TOKENS = 3;
@@ -74,6 +75,11 @@ export class PortClients {
     this.#instance = instance;
     this.#port = cell.coordinatorPort();
     for (let at = 0; at < CLIENTS; at += 1) this.#live(`client ${at + 1}`);
+  }
+
+  /** Whether it is one that they tag, or made: when it is gone, so is what they were told. */
+  isWatched({ id, clientToken }: Pick<InstanceRecord, 'id' | 'clientToken'>): boolean {
+    return id === this.#instance || clientToken?.startsWith('token ') === true;
   }
 
   /** No call begins from now on. */

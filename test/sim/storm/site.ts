@@ -2,6 +2,7 @@
  * What may a fault of the storm take hold of? The cell, and the promise that whatever breaks is mended when its time is over.
  */
 import type { NodeId } from '../../../shared/ids.ts';
+import type { InstanceRecord } from '../../../shared/model/instance.ts';
 import type { VirtualCell } from '../../support/virtual-cell.ts';
 import type { Round, SimEvent } from '../plan.ts';
 
@@ -21,6 +22,8 @@ export interface StormSite {
   keepQuiet(forMs: number): void;
   /** Springs at the next entry that the leader applies. */
   setTrap(spring: (leader: NodeId) => void): void;
+  /** Whether users terminate it: not what a checker looks at. */
+  mayTerminate(instance: InstanceRecord): boolean;
   /** Something happened that must not. */
   complain(what: string): void;
   /** Nodes that shall be cordoned; the storm sees to it that no other stays so. */

@@ -4,6 +4,7 @@
  * When the storm ends, a core of the cell is mended first and the others stay as broken as they are; then everything.
  */
 import type { MemberId, NodeId } from '../../../shared/ids.ts';
+import type { InstanceRecord } from '../../../shared/model/instance.ts';
 import { FINE } from '../../support/virtual-mesh.ts';
 import type { VirtualCell } from '../../support/virtual-cell.ts';
 import type { Phase } from '../coverage.ts';
@@ -48,6 +49,7 @@ export interface StormListener {
   onStrike(event: SimEvent, node: NodeId, before: readonly Phase[]): void;
   /** Something happened that must not. */
   complain(what: string): void;
+  mayTerminate(instance: InstanceRecord): boolean;
 }
 
 /** The storms of one seed's cell. */
@@ -155,6 +157,7 @@ export class Storm {
         if (this.#round === round) act();
       }),
       complain: (what) => this.#listener.complain(what),
+      mayTerminate: (instance) => this.#listener.mayTerminate(instance),
       setTrap: (spring) => {
         this.#trap = spring;
       },

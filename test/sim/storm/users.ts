@@ -52,7 +52,7 @@ export const guestEnd: Strike = ({ cell }, event) => {
 
 function ask(site: StormSite, { pick, how }: { readonly pick: number; readonly how: number }, ec2: { readonly action: string; readonly more?: Readonly<Record<string, string>> }, commandFor: (id: InstanceId) => Command): boolean {
   const instance = pickFrom(wanted(site.cell), pick);
-  if (instance === undefined) return false;
+  if (instance === undefined || (ec2.action === 'TerminateInstances' && !site.mayTerminate(instance))) return false;
   if (speaksEc2(how)) say(site, ec2.action, { 'InstanceId.1': instance.id, ...ec2.more });
   else void site.cell.ask(commandFor(instance.id)).catch(() => undefined);
   return true;

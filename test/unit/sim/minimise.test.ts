@@ -56,6 +56,7 @@ cut('fails in the same way when only names and numbers differ', () => {
   const kind = failureKind(['S1 i-00b9236c576b42ebd runs on node-1 (boot dba8cd16-188b-424c-a998-f90f17fbe047); and more']);
   assert.is(kind, failureKind(['S1 i-d51c64e6693518186 runs on node-3 (boot 11111111-2222-4333-8444-555555555555)', 'another']));
   assert.not.equal(kind, failureKind(['S2 i-d51c64e6693518186 runs on node-3']));
+  assert.not.equal(failureKind(['S10 something']), failureKind(['S11 something']));
   assert.is(failureKind([]), null);
 });
 
