@@ -8,7 +8,7 @@ import type { InstanceId, MemberId } from '../../shared/ids.ts';
 import { parseIntent } from '../../shared/ledger/command-schema.ts';
 import { tokenKey } from '../../shared/ledger/apply-create.ts';
 import type { Command } from '../../shared/ledger/commands.ts';
-import type { LeaderLog, LeaderStatus } from '../../shared/ledger/replicated-log.ts';
+import type { LeaderLog, LeaderStatus, Proposed } from '../../shared/ledger/replicated-log.ts';
 import type { TokenRecord } from '../../shared/model/cell.ts';
 import type { ConsoleAnswer, IntentAnswer, RunInstancesIntent } from '../../shared/wire/intent.ts';
 import type { Mesh } from '../../shared/wire/mesh.ts';
@@ -85,11 +85,24 @@ async function runInstances(options: IntakeOptions, intent: RunInstancesIntent):
     const placed = placeNew(state, options.hints(), { ...intent, count: intent.ids.length });
     if (placed.placements.length < Math.max(1, intent.minCount)) return { kind: 'noCapacity', refused: placed.refused };
     if (intent.dryRun) return { kind: 'wouldSucceed' };
-    const { index, result } = await log.propose(createCommand(intent, placed.placements), { timeoutMs: PROPOSE_TIMEOUT_MS });
+    const { index, result } = await proposeAsLeader(log, createCommand(intent, placed.placements));
     if (result.kind === 'applied') return { kind: 'created', index, instances: (result.value as { readonly instances: readonly InstanceId[] }).instances };
     if (result.reason !== 'noCapacity' && result.reason !== 'nodeNotActive' && result.reason !== 'staleBoot') return { kind: 'rejected', result };
   }
   return { kind: 'noCapacity', refused: placeNew(log.state(), options.hints(), { ...intent, count: intent.ids.length }).refused };
+}
+
+/**
+ * Who is replaced as leader meanwhile may not ask its successor for this. The user's request has to come again; whether this attempt had its
+ * effect is seen then.
+ */
+async function proposeAsLeader(log: IntakeOptions['log'], command: Command): Promise<Proposed> {
+  try {
+    return await log.propose(command, { timeoutMs: PROPOSE_TIMEOUT_MS });
+  } catch (error) {
+    if (!(error instanceof ClusterError) || error.code !== 'NotAuthorised') throw error;
+    throw new ClusterError('LedgerTimeout', 'this member was replaced as leader before it had an answer', { retryable: true, cause: error });
+  }
 }
 
 /** One token, one effect: the same request is answered as before, another one under the same token is refused. */

@@ -8,6 +8,7 @@ import { hexDigits } from '../../random.ts';
 import type { MemberId, NodeId } from '../../ids.ts';
 import type { CellState } from '../../model/cell.ts';
 import type { TimingProfile } from '../../model/timing.ts';
+import { USER_COMMANDS } from '../../wire/intent.ts';
 import type { Mesh } from '../../wire/mesh.ts';
 import type { Timer, World } from '../../world.ts';
 import type { AppliedEntry, ApplyResult, Command, EntryData } from '../commands.ts';
@@ -15,7 +16,8 @@ import { askLeader, LEADER_ANSWER_MS } from '../node/ask-leader.ts';
 import { deferWithin } from '../node/deadline.ts';
 import type { Deferred } from '../node/deadline.ts';
 import { serveEvents } from '../node/feed-server.ts';
-import { notLeader, parseProposal, ProposalGate } from '../node/proposals.ts';
+import { isSameProposal, mayHaveHadEffect, notLeader, parseAttempts, parseProposal, ProposalGate } from '../node/proposals.ts';
+import type { Attempts } from '../node/proposals.ts';
 import { Replica } from '../node/replica.ts';
 import type { LeaderStatus, LedgerMember, LedgerStatus, Proposed } from '../replicated-log.ts';
 import { candidatesOf, votersOf } from './candidates.ts';
@@ -24,7 +26,7 @@ import type { EtcdEndpoint } from './etcd-port.ts';
 import { FreshReads } from './fresh-reads.ts';
 import type { FreshHead, ReadAttempt } from './fresh-reads.ts';
 import { LogFollower } from './log-follower.ts';
-import { isLeading, memberWakesAtMs, startMember, stepMember } from './member.ts';
+import { isLeading, memberWakesAtMs, openProposals, startMember, stepMember } from './member.ts';
 import type { MemberEffect, MemberEvent, MemberState, Willingness } from './member.ts';
 import { encodeEntry, encodeHead, entryKey, entryRange, headKey, olderPieces } from './records.ts';
 import type { StoredEntry } from './records.ts';
@@ -128,9 +130,16 @@ export class EtcdLedger implements LedgerMember {
     const { mesh, self, world } = this.#options;
     const data: EntryData = { command, at: world.clock.wallTime(), by: self };
     const asker = { world, leader: () => this.status().leader, isStopped: () => this.#isStopped };
+    const since = this.#replica.index;
+    let isRepeat = false;
     const proposed = await askLeader(asker, options.timeoutMs, `propose ${command.kind}`, async (leader, remainingMs) => {
-      if (leader === self) return await this.#proposeHere(data, remainingMs);
-      return (await mesh.request(leader, 'propose', data, { timeoutMs: Math.min(remainingMs, LEADER_ANSWER_MS) })) as Proposed;
+      try {
+        if (leader === self) return await this.#proposeHere(data, { since, isRepeat }, remainingMs);
+        return (await mesh.request(leader, 'propose', { ...data, since, isRepeat }, { timeoutMs: Math.min(remainingMs, LEADER_ANSWER_MS) })) as Proposed;
+      } catch (error) {
+        isRepeat ||= mayHaveHadEffect(error);
+        throw error;
+      }
     });
     if (options.appliedHere === true) await this.waitApplied(proposed.index, options.timeoutMs);
     return proposed;
@@ -207,8 +216,10 @@ export class EtcdLedger implements LedgerMember {
   // ---------------------------------------------------------------- proposals
 
   /** Resolves when applied here; null when this member does not lead. */
-  #proposeHere(data: EntryData, timeoutMs: number): Promise<Proposed> | null {
+  #proposeHere(data: EntryData, attempts: Attempts, timeoutMs: number): Promise<Proposed> | null {
     if (!isLeading(this.#member)) return null;
+    const earlier = this.#earlier(data, attempts, timeoutMs);
+    if (earlier !== null) return earlier;
     const text = JSON.stringify(data);
     const bytes = new TextEncoder().encode(text).length;
     if (bytes > ENTRY_BYTES_MAX) throw new ClusterError('InvalidRequest', `the proposed command is longer than ${ENTRY_BYTES_MAX} bytes`, { retryable: false });
@@ -217,18 +228,37 @@ export class EtcdLedger implements LedgerMember {
     }
     this.#proposalCount += 1;
     const id = `${this.#member.session}.${this.#proposalCount}`;
-    const deferred = deferWithin<Proposed>(this.#options.world.timers, timeoutMs, `commit proposal ${id}`, () => this.#proposals.delete(id));
-    this.#proposals.set(id, deferred);
+    const deferred = this.#await(id, timeoutMs);
     // As others will read it: nothing is applied here that JSON does not carry.
     this.#feed({ kind: 'proposed', proposal: { id, data: JSON.parse(text) as EntryData, bytes } });
     return deferred.promise;
+  }
+
+  #await(id: string, timeoutMs: number): Deferred<Proposed> {
+    const deferred = deferWithin<Proposed>(this.#options.world.timers, timeoutMs, `commit proposal ${id}`, () => this.#proposals.delete(id));
+    this.#proposals.set(id, deferred);
+    return deferred;
+  }
+
+  /**
+   * What becomes of an earlier attempt at the same user's command, so that it has its effect once (node/voter.ts does the same, and says
+   * why only users' commands). A leader has applied the whole log but what it writes itself, and nobody else's write can come any more.
+   */
+  #earlier(data: EntryData, { since, isRepeat }: Attempts, timeoutMs: number): Promise<Proposed> | null {
+    if (!USER_COMMANDS.includes(data.command.kind)) return null;
+    const applied = this.#replica.outcomeOf(data, since);
+    if (applied !== null) return Promise.resolve(applied);
+    const open = openProposals(this.#member).find((proposal) => isSameProposal(proposal.data, data));
+    if (open !== undefined) return (this.#proposals.get(open.id) ?? this.#await(open.id, timeoutMs)).promise;
+    if (!isRepeat || this.#replica.entriesAfter(since, 1) !== null) return null;
+    throw new ClusterError('LedgerTimeout', 'whether an earlier attempt was committed is not known here any more', { retryable: true });
   }
 
   async #servePropose(from: MemberId, body: unknown): Promise<Proposed> {
     const data = parseProposal(body);
     if (!isLeading(this.#member)) throw notLeader(this.status().leader);
     return await this.#gate.pass(this.#replica.state, this.#options.self, from, data.command, async () => {
-      const proposed = this.#proposeHere({ ...data, by: from }, LEADER_ANSWER_MS);
+      const proposed = this.#proposeHere({ ...data, by: from }, parseAttempts(body), LEADER_ANSWER_MS);
       if (proposed === null) throw notLeader(this.status().leader);
       return await proposed;
     });

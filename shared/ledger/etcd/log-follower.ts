@@ -26,8 +26,8 @@ export interface LogFollowerOptions {
   readonly replica: Replica;
   /** An entry was applied here; null: it carries no command. */
   readonly onEntry: (entry: StoredEntry, result: ApplyResult | null) => void;
-  /** Entries up to `index` were applied, with these proposals among them. */
-  readonly onApplied: (index: number, ids: ReadonlySet<string>) => void;
+  /** Entries up to `index` were applied, with these proposals among them; null: a snapshot does not tell. */
+  readonly onApplied: (index: number, ids: ReadonlySet<string> | null) => void;
   /** The watch told of a head. */
   readonly onHead: (head: SeenHead) => void;
   /** The watch has a gap, or ended: read, then call {@link LogFollower.watch}. */
@@ -169,7 +169,7 @@ export class LogFollower {
     }
     if (this.#isStopped || !replica.install(base.index, base.term, parseSnapshot(text))) return;
     world.log.write({ event: 'ledgerSnapshotTaken', index: base.index, characters: text.length });
-    onApplied(replica.index, new Set());
+    onApplied(replica.index, null);
   }
 }
 

@@ -100,8 +100,8 @@ export type MemberEvent = { readonly atMs: number; readonly draw: number } & (
   | { readonly kind: 'headRead'; readonly head: SeenHead | null; readonly beganAtMs: number; readonly wantedSinceMs: number }
   /** A watch told this: possibly old. */
   | { readonly kind: 'headHeard'; readonly head: SeenHead }
-  /** Entries up to `index` were applied; `ids`: the proposals among them. */
-  | { readonly kind: 'applied'; readonly index: number; readonly ids: ReadonlySet<string> }
+  /** Entries up to `index` were applied; `ids`: the proposals among them, null when a snapshot does not tell. */
+  | { readonly kind: 'applied'; readonly index: number; readonly ids: ReadonlySet<string> | null }
   /** `unknown`: it may have happened, and may still happen. `revision`: of what was written. */
   | { readonly kind: 'writeEnded'; readonly number: number; readonly outcome: 'happened' | 'refused' | 'unknown'; readonly revision: number }
   | { readonly kind: 'proposed'; readonly proposal: Proposal }
@@ -152,7 +152,17 @@ export function memberWakesAtMs(state: MemberState): number {
   const { office, times } = state;
   if (office === null) return state.readingSinceMs !== null || state.commit !== null ? Infinity : state.lookAtMs;
   const beatAtMs = canWrite(state) ? state.movedAtMs + times.beatMs : Infinity;
-  return Math.min(beatAtMs, office.confirmedAtMs + PATIENCE * times.electionMaxMs);
+  return Math.min(beatAtMs, givesUpAtMs(office, times));
+}
+
+/** Asked for by whoever sets the timer and by whoever it wakes: both must come to the same sum. */
+function givesUpAtMs({ confirmedAtMs }: { readonly confirmedAtMs: number }, times: MemberTimes): number {
+  return confirmedAtMs + PATIENCE * times.electionMaxMs;
+}
+
+/** What was proposed here and is not applied yet: it waits, is under way, or nobody knows. */
+export function openProposals({ commit, queue, unsettled }: MemberState): readonly Proposal[] {
+  return [...unsettled, ...(commit?.open ?? []), ...queue];
 }
 
 /** One step. */
@@ -260,8 +270,10 @@ function withCommit(state: MemberState, write: Pick<Commit, 'kind' | 'head' | 'p
   return { ...state, commits: number, commit: { ...write, number, sentAtMs: atMs, fromRevision: state.head?.revision ?? 0, open: write.proposals } };
 }
 
-function onApplied(before: MemberState, index: number, ids: ReadonlySet<string>): MemberState {
+function onApplied(before: MemberState, index: number, ids: ReadonlySet<string> | null): MemberState {
   const state: MemberState = { ...before, applied: Math.max(before.applied, index) };
+  // Nobody can tell any more whether what was sent is in it: it must be neither sent again nor called dropped.
+  if (ids === null) return { ...state, unsettled: [], commit: state.commit === null ? null : { ...state.commit, open: [] } };
   if (ids.size === 0) return state;
   const isOpen = (proposal: Proposal): boolean => !ids.has(proposal.id);
   const commit = state.commit === null ? null : { ...state.commit, open: state.commit.open.filter(isOpen) };
@@ -300,7 +312,7 @@ function onTimer(before: MemberState, now: Now): MemberStep {
     if (now.atMs < before.lookAtMs || before.readingSinceMs !== null || before.commit !== null) return { state: before, effects: [] };
     return { state: { ...before, isSilent: true, readingSinceMs: now.atMs }, effects: [{ kind: 'read', because: 'silence' }] };
   }
-  if (now.atMs - office.confirmedAtMs < PATIENCE * times.electionMaxMs) return { state: before, effects: [] };
+  if (now.atMs < givesUpAtMs(office, times)) return { state: before, effects: [] };
   const left = leaveOffice(before, now.atMs);
   return { state: { ...left.state, isSilent: true, lookAtMs: now.atMs + patienceMs(times, null, now.draw) }, effects: left.effects };
 }

@@ -22,20 +22,25 @@ export const PROFILE = TIMING_PROFILES.standard;
 export const initial = (): CellState => emptyCell(parseCellId('default'), CLUSTER, DEFAULT_PARAMETERS);
 export const member = (at: number): MemberId => parseMemberId(`node-${at}`);
 
-/** A cell whose nodes are admitted. */
-export function foundingState(nodes: number): CellState {
+/** A cell whose nodes are admitted, and coordinators after them. */
+export function foundingState(nodes: number, coordinators = 0): CellState {
   let state = initial();
+  const give = (command: Command): void => {
+    const applied = apply(state, { index: 1, term: 0, data: { command, at: '2026-01-01T00:00:00.000Z', by: member(1) } });
+    if (applied.result.kind === 'rejected') throw new Error(applied.result.message);
+    state = applied.state;
+  };
+  for (let at = nodes + 1; at <= nodes + coordinators; at += 1) {
+    give({ kind: 'admitCoordinator', coordinator: { id: member(at), peerId: `peer-${at}`, meshAddress: `/ip4/127.0.0.1/tcp/${4000 + at}`, storeUuid: null } });
+  }
   for (let at = 1; at <= nodes; at += 1) {
-    const command: Command = {
+    give({
       kind: 'admitNode',
       node: {
         id: `node-${at}` as never, peerId: `peer-${at}`, meshAddress: `/ip4/127.0.0.1/tcp/${4000 + at}`, leaseAddress: `127.0.0.1:${5000 + at}`, leaseKey: `key-${at}`, storageAddress: `10.0.0.${at}`,
         failureDomain: `node-${at}`, power: { kind: 'none', address: '' },
       },
-    };
-    const applied = apply(state, { index: 1, term: 0, data: { command, at: '2026-01-01T00:00:00.000Z', by: member(1) } });
-    if (applied.result.kind === 'rejected') throw new Error(applied.result.message);
-    state = applied.state;
+    });
   }
   return state;
 }
@@ -60,10 +65,10 @@ export class EtcdCell {
     this.members = Array.from({ length: nodes + observers }, (_, at) => member(at + 1));
   }
 
-  static async found(seed: number, nodes: number, { observers = 0, snapshotEvery = 2_000 } = {}): Promise<EtcdCell> {
+  static async found(seed: number, nodes: number, { observers = 0, snapshotEvery = 2_000, areCoordinators = false } = {}): Promise<EtcdCell> {
     const world = new VirtualWorld(seed);
     const cell = new EtcdCell(world, nodes, observers, snapshotEvery);
-    await cell.finish(foundEtcdLedger(world, new Endpoints(cell.etcd.endpoints(), 0, world.log), foundingState(nodes), 'founding'));
+    await cell.finish(foundEtcdLedger(world, new Endpoints(cell.etcd.endpoints(), 0, world.log), foundingState(nodes, areCoordinators ? observers : 0), 'founding'));
     for (const each of cell.members) cell.start(each);
     return cell;
   }

@@ -64,6 +64,10 @@ export const MUTATIONS: readonly Mutation[] = [
     from: 'const kept = head.base.index - Math.floor(this.#snapshotEvery() / 2);', to: 'const kept = head.index + 1;',
   },
   {
+    name: 'a user\'s command that is asked for again is appended again', file: LEDGER, breaks: /had its effect twice/,
+    from: 'if (earlier !== null) return earlier;', to: 'void earlier;',
+  },
+  {
     name: 'a fresh read believes what was heard', file: LEDGER, breaks: /a fresh read showed/,
     from: "const { head } = await this.#freshWithin(options.timeoutMs, 'read the ledger');", to: 'const { head } = await Promise.resolve(this.#member);',
   },

@@ -11,8 +11,8 @@ import { EtcdCell, PROFILE } from './cell.ts';
 
 const STORM_MS = 25_000;
 const STEP_MS = 100;
-/** In calm a leader is there within two elections, whatever was before: one may be under way that leads nowhere. */
-const CALM_MS = 10_000;
+/** In calm a leader is there within two elections, whatever was before: one may be under way that leads nowhere. Longer than any proposal waits. */
+const CALM_MS = 13_000;
 
 /** What a seed came to. `faults`: what must never be. */
 export interface Outcome {
@@ -27,7 +27,7 @@ export interface Outcome {
 export async function runWeather(seed: number): Promise<Outcome> {
   const chance = seededChance(seed ^ 0x5eed);
   const nodes = 1 + Math.floor(chance.next() * 5);
-  const cell = await EtcdCell.found(seed, nodes, { observers: 1, snapshotEvery: 10 + Math.floor(chance.next() * 40) });
+  const cell = await EtcdCell.found(seed, nodes, { observers: 1, areCoordinators: true, snapshotEvery: 10 + Math.floor(chance.next() * 40) });
   const watcher = new Watcher(cell);
   const swarm = { etcd: chance.next() < 0.7, outage: chance.next() < 0.4, kill: chance.next() < 0.6, mesh: chance.next() < 0.4, watch: chance.next() < 0.6, compact: chance.next() < 0.4, slow: chance.next() < 0.3 };
   const some = (share: number): boolean => chance.next() < share;
@@ -130,7 +130,7 @@ class Watcher {
     const number = this.nextNumber();
     const { chance } = this.#cell.world;
     // A promise of a process that dies meanwhile never settles.
-    void ledger.propose({ kind: 'setParameters', change: { rebuildAfterMs: number } }, { timeoutMs: 1_000 + chance.next() * 4_000 }).then(
+    void ledger.propose({ kind: 'setParameters', change: { rebuildAfterMs: number } }, { timeoutMs: 1_000 + chance.next() * 11_000 }).then(
       ({ index }) => {
         this.#acknowledged.set(number, index);
         const entry = this.#entries.get(index);
@@ -175,6 +175,8 @@ class Watcher {
     const ids = [...this.#entries.values()].flatMap(({ id }) => (id === null ? [] : [id]));
     if (new Set(ids).size !== ids.length) this.faults.push('a proposal is in the log twice');
     const numbers = [...this.#entries.values()].map(({ set }) => set);
+    const told = numbers.filter((number) => number !== null);
+    if (new Set(told).size !== told.length) this.faults.push('a command had its effect twice');
     for (const number of this.#acknowledged.keys()) if (!numbers.includes(number)) this.faults.push(`${number} was acknowledged and is not in the log`);
   }
 
