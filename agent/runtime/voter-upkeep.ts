@@ -81,8 +81,9 @@ export class VoterUpkeep {
     const { log, mesh, voterSet } = this.#options;
     const answering = new Set<MemberId>(voterSet.peers().filter((peer) => peer.recentActive).map((peer) => memberOfVoter(peer.id as VoterId)));
     const members: MemberId[] = [...log.state().nodes.values().map((node) => node.id), ...log.state().coordinators.values().map((coordinator) => coordinator.id)];
+    const { member: self } = log.status();
     for (const member of members) {
-      const isHere = member === log.status().member || answering.has(member) || mesh.isConnected(member);
+      const isHere = member === self || answering.has(member) || mesh.isConnected(member);
       if (isHere) this.#goneSince.delete(member);
       else if (!this.#goneSince.has(member)) this.#goneSince.set(member, nowMs);
     }

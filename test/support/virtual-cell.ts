@@ -54,6 +54,8 @@ const CLUSTER = '11111111-2222-4333-8444-555555555555';
 export const IMAGE = parseImageId('ami-0000000000000001a');
 const DIGEST = 'ab'.repeat(32);
 const COORDINATOR = parseMemberId('coordinator-1');
+/** How many of the room's last events a cell remembers at least; twice as many at most. */
+const EVENTS_KEPT = 20_000;
 const PSK = 'x'.repeat(20);
 /** What the kernel hears of a helper program that was killed by signal 9 (the low seven bits of its status; no known answer of fence-peer). */
 const KILLED_EXIT_CODE = 9;
@@ -176,6 +178,7 @@ export class VirtualCell {
   readonly world: VirtualWorld;
   readonly room: Room;
   readonly drbd: { room: DrbdRoom | null } = { room: null };
+  /** The newest events of the room: the last {@link EVENTS_KEPT} are there for certain. */
   readonly events: RoomEvent[] = [];
   /** The nodes of the cell, in the order of their admission. */
   readonly nodeIds: NodeId[];
@@ -345,6 +348,7 @@ export class VirtualCell {
 
   #roomEvent(event: RoomEvent): void {
     this.events.push(event);
+    if (this.events.length >= 2 * EVENTS_KEPT) this.events.splice(0, this.events.length - EVENTS_KEPT);
     if (event.kind === 'booted') this.#boot(event.node as NodeId, event.bootId);
     if (event.kind === 'died') {
       this.killAgent(event.node as NodeId);
@@ -691,12 +695,6 @@ export class VirtualCell {
   strayDatagram(to: string, bytes: Uint8Array, from: string): void {
     const receiver = this.#receivers.get(to);
     if (receiver !== undefined && !this.#meshCut.has(receiver.owner)) this.loops.take(receiver.process, 'datagram', () => this.#datagramHandlers.get(to)?.(bytes, from));
-  }
-
-  /** The member that leads, by its own word: of those whose agent runs. Null: nobody says so. */
-  leads(): NodeId | null {
-    for (const [node, { ledger }] of this.#running) if (ledger?.status().role === 'leader') return node;
-    return null;
   }
 
   /** The member that leads, by its own word: of those whose agent runs. Null: nobody says so. */

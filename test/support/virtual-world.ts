@@ -86,13 +86,6 @@ export class VirtualWorld implements World {
     return count;
   }
 
-  /** How many timers wait, without those that were cancelled. For those who look for leaks. */
-  waitingTimers(): number {
-    let count = 0;
-    for (const { isCancelled } of this.#pending) if (!isCancelled) count += 1;
-    return count;
-  }
-
   readonly log = {
     write: (fact: LogFact): void => {
       this.facts.push(fact);

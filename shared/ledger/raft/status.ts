@@ -54,9 +54,18 @@ type Parts = Pick<
 };
 
 /** Asked for at every message and proposal: what costs more stands in {@link describePeers}. */
-export function describeStatus({ log, ...parts }: Parts): RaftStatus {
+export function describeStatus(parts: Parts): RaftStatus {
+  const { log } = parts;
   return {
-    ...parts,
+    id: parts.id,
+    role: parts.role,
+    term: parts.term,
+    vote: parts.vote,
+    leader: parts.leader,
+    isTermCommitted: parts.isTermCommitted,
+    transferTo: parts.transferTo,
+    pendingReads: parts.pendingReads,
+    messagesDropped: parts.messagesDropped,
     commit: log.committed,
     applied: log.applied,
     stable: log.stable,

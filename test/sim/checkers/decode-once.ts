@@ -4,13 +4,9 @@
 import { decodeLease } from '../../../shared/wire/lease.ts';
 import type { Grant, Renewal } from '../../../shared/wire/lease.ts';
 
-const READ = new WeakMap<Uint8Array, Renewal | Grant | null>();
-
 /** As `decodeLease`, of bytes that nobody changes. */
-export function decodeOnce(bytes: Uint8Array): Renewal | Grant | null {
-  const known = READ.get(bytes);
-  if (known !== undefined) return known;
-  const read = decodeLease(bytes);
-  READ.set(bytes, read);
-  return read;
+export function decodeOnce(bytes: Uint8Array & { read?: Renewal | Grant | null }): Renewal | Grant | null {
+  // A note on the bytes: a weak map costs more than reading them again.
+  if (bytes.read === undefined) bytes.read = decodeLease(bytes);
+  return bytes.read;
 }

@@ -1,6 +1,7 @@
 /**
  * Did anything run twice, was a record lost, did DRBD come apart? What the simulated room itself shows: S1, S2, S5, S15, L8.
  */
+import type { RoomEvent } from '../../../agent/room/model/ports.ts';
 import type { NodeId, VolumeId } from '../../../shared/ids.ts';
 import type { Checker, Scene } from './checker.ts';
 
@@ -63,7 +64,13 @@ function isConnected(connection: string): boolean {
 
 /** L8 (no false fence): in mild weather no node dies. Nobody else may be the cause: then look is told so. */
 export function watchInnocents({ cell, violate }: Scene): (isMild: boolean) => void {
+  let last: RoomEvent | undefined;
   return (isMild) => {
-    if (isMild) for (const event of cell.events) if (event.kind === 'died') violate(`L8 ${event.node} died (${event.reason}) without a cause`);
+    for (let at = cell.events.length - 1; at >= 0; at -= 1) {
+      const event = cell.events[at];
+      if (event === undefined || event === last) break;
+      if (isMild && event.kind === 'died') violate(`L8 ${event.node} died (${event.reason}) without a cause`);
+    }
+    last = cell.events.at(-1);
   };
 }
