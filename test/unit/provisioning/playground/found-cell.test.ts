@@ -23,6 +23,7 @@ import { openLedgerStore } from '../../../../shared/store/ledger-store.ts';
 import type { LedgerStore } from '../../../../shared/store/ledger-store.ts';
 import { createFiles } from '../../../../shared/process/files.ts';
 import { chance } from '../../../../shared/process/process-world.ts';
+import { ETCD_MISSING } from '../../../support/real-etcd.ts';
 import { failureOf, withDirectory } from './support.ts';
 
 const AT = '2026-11-22T10:00:00.000Z';
@@ -45,6 +46,23 @@ async function storeOf(directory: string): Promise<LedgerStore> {
   const store = await openLedgerStore(directory, { newStoreUuid: () => { throw new Error('a founder’s store was made anew'); } });
   await store.close();
   return store;
+}
+
+if (ETCD_MISSING !== null) founding.skip(`leaves the ledger to an etcd, skipped ${ETCD_MISSING}`);
+else {
+  founding('leaves the ledger to an etcd, if that is asked for', async () => {
+    await withCell({ nodes: 3, ledger: 'etcd' }, async (layout) => {
+      const { cell } = await openCell(layout, asked({ ledger: 'etcd' }), AT);
+      assert.equal([cell.etcd?.isFounded, cell.etcd?.members.map(({ name }) => name)], [false, ['etcd-1', 'etcd-2', 'etcd-3']]);
+      const ports = [cell.coordinator.meshPort, ...cell.nodes.flatMap((node) => [node.meshPort, node.leasePort]), ...(cell.etcd?.members ?? []).flatMap((each) => [each.clientPort, each.peerPort])];
+      assert.is(new Set(ports).size, 13);
+      for (const { id } of cell.nodes) assert.not(existsSync(join(layout.node(id).data, 'ledger')));
+      assert.is(await failureOf(() => openCell(layout, asked({ ledger: 'own' }), AT)), 'CellDiffers');
+      // Machines that are added take other ports.
+      const grown = await openCell(layout, asked({ nodes: 4 }), AT);
+      assert.not(ports.includes(grown.cell.nodes[3]?.meshPort ?? 0));
+    });
+  });
 }
 
 founding('gives each founding voter the same committed first snapshot, in its own store', async () => {
@@ -171,7 +189,7 @@ opening('gets more nodes, which the ledger has yet to admit', async () => {
 
 opening('is not started as something that it is not', async () => {
   await withCell({ nodes: 3 }, async (layout) => {
-    for (const change of [{ nodes: 2 }, { profile: 'soft' }, { bmc: 'all' }, { memoryGiB: 32 }] as const) assert.is(await failureOf(() => openCell(layout, asked(change), AT)), 'CellDiffers');
+    for (const change of [{ nodes: 2 }, { profile: 'soft' }, { bmc: 'all' }, { memoryGiB: 32 }, { ledger: 'etcd' }] as const) assert.is(await failureOf(() => openCell(layout, asked(change), AT)), 'CellDiffers');
     assert.not.ok((await openCell(layout, asked({ nodes: 3, profile: 'standard', bmc: 'none' }), AT)).isNew);
   });
 });
