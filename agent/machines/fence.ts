@@ -87,6 +87,11 @@ export interface FenceWaits {
 
 /** Two reports of `off` must be this far apart (SAFETY.md 5.5: BMCs lie for a moment). */
 export const OFF_REPORTS_APART_MS = SECOND_MS;
+/**
+ * How long a leader waits before it carries out an intent that it did not propose itself. Whoever restarted since then has told the ledger of its
+ * new boot by that time, and must not be switched off for the old one: a power switch knows no boots.
+ */
+export const FOUND_INTENT_WAIT_MS = 2 * SECOND_MS;
 const RETRY_MS = 250;
 const POWER_ATTEMPTS_MAX = 40;
 /** Evidence is kept for ever: no more lines than a person reads, and with the first one no more than the ledger takes. */
@@ -172,6 +177,7 @@ function onIntentCommitted(before: FenceState, event: Extract<FenceEvent, { kind
   if (before.proof.phase !== 'none' || (!isOurs && before.power.phase !== 'idle' && before.power.phase !== 'refused')) return { state: before, effects: [] };
   const state = observe(before, event, 'intentCommitted', `ledger entry ${event.index}: no renewal of this boot any more`);
   if (!event.byPower) return { state: { ...state, power: { phase: 'givenUp' } }, effects: [] };
+  if (!isOurs) return { state: { ...state, power: { phase: 'ordering', attempt: 0, retryAtMs: event.atMs + FOUND_INTENT_WAIT_MS } }, effects: [] };
   return orderPowerOff(state, event, 0);
 }
 

@@ -1,7 +1,7 @@
 /** Does the path from silence to proof keep S8 to S10, and tell the whole story? */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { fenceWakesAtMs, isHalted, OFF_REPORTS_APART_MS, startFence, stepFence } from '../../../../agent/machines/fence.ts';
+import { fenceWakesAtMs, FOUND_INTENT_WAIT_MS, isHalted, OFF_REPORTS_APART_MS, startFence, stepFence } from '../../../../agent/machines/fence.ts';
 import type { FenceEffect, FenceEvent, FenceState } from '../../../../agent/machines/fence.ts';
 import { parseBootId, parseNodeId } from '../../../../shared/ids.ts';
 import { nodeFenceMs, requiredFenceWaitMs, TIMING_PROFILES } from '../../../../shared/model/timing.ts';
@@ -185,9 +185,13 @@ fence('forgets a suspicion when the node is heard again', () => {
   assert.is(fenceWakesAtMs(it.state, WAITS), T0 + 11_100);
 });
 
-fence('takes over an intent of an earlier leader', () => {
+fence('takes over an intent of an earlier leader, and gives a new boot the time to tell of itself', () => {
   const it = new Fencing();
-  assert.equal(it.kinds(T0, { kind: 'intentCommitted', index: 7, byPower: true }), ['orderPowerOff']);
+  assert.equal(it.kinds(T0, { kind: 'intentCommitted', index: 7, byPower: true }), []);
+  assert.ok(isHalted(it.state));
+  assert.is(fenceWakesAtMs(it.state, WAITS), T0 + FOUND_INTENT_WAIT_MS);
+  assert.equal(it.kinds(T0 + 500, { kind: 'intentCommitted', index: 7, byPower: true }), [], 'once');
+  assert.equal(it.kinds(T0 + FOUND_INTENT_WAIT_MS, { kind: 'timer' }), ['orderPowerOff']);
   const without = new Fencing();
   assert.equal(without.kinds(T0, { kind: 'intentCommitted', index: 7, byPower: false }), []);
   assert.ok(isHalted(without.state));
