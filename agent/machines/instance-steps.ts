@@ -38,6 +38,8 @@ export interface InstanceView {
   readonly startingForMs?: number | null;
   /** What the last look at a volume waited for or failed with, for people; without an entry: nothing. */
   readonly heldUp?: ReadonlyMap<VolumeId, string>;
+  /** Why this generation was given back here, though the ledger has not said yet that it took it: nothing of it starts any more. Null or absent: it was not. */
+  readonly givenBack?: string | null;
   /** Volumes for which `primary` runs now; absent: none. */
   readonly promoting?: ReadonlySet<VolumeId>;
   /** Whether `observed.resources` is what DRBD shows now; false: its event stream is away. Absent: it is. */
@@ -108,8 +110,9 @@ function stepOf(view: InstanceView): InstanceStep {
 }
 
 function startingStep(view: InstanceView, domain: ObservedDomain | undefined): InstanceStep {
-  const { instance } = view;
+  const { instance, givenBack = null } = view;
   if (instance.desired !== 'running') return stoppingStep(view, domain);
+  if (givenBack !== null && domain?.state !== 'gone') return domain === undefined ? afterDomain(view, 'startFailed', givenBack) : { kind: 'destroyDomain', reason: 'its start was given back' };
   const failed = instance.volumes.find((id) => view.state.volumes.get(id)?.tainted.includes(view.self.node) === true);
   if (domain === undefined && failed !== undefined) return afterDomain(view, 'startFailed', `the disk of ${failed} on ${view.self.node} failed`);
   if (domain === undefined && areVolumesReady(view)) return { kind: 'createDomain' };

@@ -60,6 +60,8 @@ export interface VolumeView {
   readonly promotionWaitedMs: number | null;
   /** How long {@link isForgotten} has been so, ms; null or absent: it is not. */
   readonly forgottenForMs?: number | null;
+  /** Whether this node has given the instance's start back, and the ledger has not said yet that it took it. Absent: it has not. */
+  readonly isGivenBack?: boolean;
   /** How long this replica has been without its disk (DRBD shows none, or it could not be made), ms; null or absent: it is not. */
   readonly withoutDiskForMs?: number | null;
 }
@@ -166,7 +168,7 @@ function shouldBePrimary(view: VolumeView): boolean {
   if (volume.holder !== self.node || volume.holderBootId !== self.bootId) return false;
   const instance = instanceOf(view);
   if (instance === undefined || instance.holder !== self.node || instance.generation !== volume.generation) return false;
-  if (instance.phase === 'starting' && instance.desired === 'running') return true;
+  if (instance.phase === 'starting' && instance.desired === 'running' && view.isGivenBack !== true) return true;
   // Once it was started, the device stays primary for as long as a domain of it is there, and not longer.
   return view.observed.domains.has(instance.id);
 }

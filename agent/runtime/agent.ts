@@ -76,7 +76,7 @@ export function startAgent(ports: AgentPorts): Agent {
     isGranted: (permit) => isGranted(ledger.state(), permit),
   });
   const reconciler = new Reconciler({
-    self, world, machine: world.machine, log: ledger, gate, replicas: ports.replicas, domains: ports.domains, configText: ports.configText,
+    self, world, machine: world.machine, log: ledger, gate, generations: ports.generations, replicas: ports.replicas, domains: ports.domains, configText: ports.configText,
     peerAgrees: async (peer, volume) => isComplete(await askPeer(mesh, peer, volume)),
     peerMisses: async (peer, volume) => {
       const resource = await askPeer(mesh, peer, volume);

@@ -14,7 +14,7 @@ import { isDelayTold, nextInstanceStep } from '../machines/instance-steps.ts';
 import type { InstanceStep } from '../machines/instance-steps.ts';
 import type { DomainPort } from './ports.ts';
 import type { Verdict } from './tasks.ts';
-import { ageOf, noteStep, permitFrom, READ_TIMEOUT_MS, report, WAIT_MS } from './work.ts';
+import { ageOf, isGivenBack, noteGivenBack, noteStep, permitFrom, READ_TIMEOUT_MS, report, WAIT_MS } from './work.ts';
 import type { WorkPorts } from './work.ts';
 
 /** What work on instances is made from. */
@@ -32,6 +32,8 @@ export class InstanceWork {
   readonly #ports: InstanceWorkPorts;
   readonly #startingSince = new Map<InstanceId, { readonly generation: number; readonly atMs: number }>();
   readonly #delayTold = new Map<InstanceId, { readonly generation: number; readonly atMs: number }>();
+  /** Why the last start here was given back; the generation itself is durable elsewhere. */
+  readonly #whyGivenBack = new Map<InstanceId, string>();
   readonly #stoppingSince = new Map<InstanceId, number>();
   /** Of the domain with that number: another one of the same instance begins anew. */
   readonly #destroyingSince = new Map<InstanceId, { readonly domainId: number; readonly atMs: number }>();
@@ -47,8 +49,9 @@ export class InstanceWork {
     const instance = state.instances.get(id);
     if (instance === undefined) return 'later';
     const startingForMs = this.#startingForMs(instance);
+    const givenBack = isGivenBack(this.#ports, instance) ? (this.#whyGivenBack.get(id) ?? 'its start was given back') : null;
     const step = nextInstanceStep({
-      state, instance, self, observed: sight.observed(), heldUp: heldUp(), promoting, startingForMs, isDrbdCurrent: replicas.isCurrent(),
+      state, instance, self, observed: sight.observed(), heldUp: heldUp(), promoting, givenBack, startingForMs, isDrbdCurrent: replicas.isCurrent(),
       stoppingForMs: ageOf(this.#stoppingSince.get(id), world.clock.nowMs()),
       destroyingForMs: this.#destroyingForMs(id),
       endedAs: sight.endedAs.get(id) ?? null,
@@ -92,6 +95,7 @@ export class InstanceWork {
   #startingForMs({ id, generation, phase }: InstanceRecord): number | null {
     const nowMs = this.#ports.world.clock.nowMs();
     if (phase !== 'starting') {
+      this.#whyGivenBack.delete(id);
       this.#startingSince.delete(id);
       this.#delayTold.delete(id);
       return null;
@@ -129,6 +133,7 @@ export class InstanceWork {
       case 'reportStopped':
         this.#stoppingSince.delete(id);
         sight.endedAs.delete(id);
+        if (step.cause === 'startFailed') await this.#giveBack(instance, step.detail);
         await report(log, { kind: 'reportStopped', actor: self, instance: id, generation, cause: step.cause, detail: step.detail });
         return 'later';
       case 'awaitEnd':
@@ -162,14 +167,24 @@ export class InstanceWork {
     }
   }
 
+  /** From here on nothing of this generation starts on this node, whenever the ledger hears of it. */
+  async #giveBack(instance: InstanceRecord, why: string): Promise<void> {
+    this.#whyGivenBack.set(instance.id, why);
+    await noteGivenBack(this.#ports, instance);
+  }
+
   async #reportFailedStart(instance: InstanceRecord, error: ClusterError): Promise<void> {
-    const { domains, log, replicas, self, sight, world } = this.#ports;
+    const { domains, log, promoting, replicas, self, sight, world } = this.#ports;
     world.log.write({ event: 'startFailed', instance: instance.id, generation: instance.generation, error: describeError(error) });
     await domains.destroy(instance.id);
     await sight.lookAtDomains();
     if (sight.domains().has(instance.id)) throw error;
+    const detail = `${error.code}: ${error.message}`.slice(0, 400);
+    await this.#giveBack(instance, detail);
     for (const volume of instance.volumes) if (replicas.resources().get(volume)?.role === 'Primary') await replicas.demote(volume);
-    await report(log, { kind: 'reportStopped', actor: self, instance: instance.id, generation: instance.generation, cause: 'startFailed', detail: `${error.code}: ${error.message}`.slice(0, 400) });
+    // A promotion that is under way ends after this: the next look reports, once it is undone.
+    if (instance.volumes.some((volume) => promoting.has(volume))) throw error;
+    await report(log, { kind: 'reportStopped', actor: self, instance: instance.id, generation: instance.generation, cause: 'startFailed', detail });
   }
 
   async #lookAtDomainsIn(delayMs: number): Promise<Verdict> {

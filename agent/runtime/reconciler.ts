@@ -14,7 +14,7 @@ import type { Observed, Self } from '../machines/observed.ts';
 import { Alarms } from './alarms.ts';
 import type { Gate } from './gate.ts';
 import { InstanceWork } from './instance-work.ts';
-import type { DomainPort, ReplicaPort } from './ports.ts';
+import type { DomainPort, GenerationPort, ReplicaPort } from './ports.ts';
 import { Sight } from './sight.ts';
 import { Tasks } from './tasks.ts';
 import { VolumeWork } from './volume-work.ts';
@@ -33,6 +33,7 @@ export interface ReconcilerOptions extends Pick<VolumeWorkPorts, 'configText' | 
   readonly machine: Machine;
   readonly log: ReplicatedLog;
   readonly gate: Gate;
+  readonly generations: GenerationPort;
   readonly replicas: ReplicaPort;
   readonly domains: DomainPort;
 }

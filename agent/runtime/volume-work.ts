@@ -13,7 +13,7 @@ import type { VolumeStep } from '../machines/volume-steps.ts';
 import { ALARM_REPEAT_MS } from './alarms.ts';
 import { Builds } from './builds.ts';
 import type { Verdict } from './tasks.ts';
-import { ageOf, noteStep, permitFrom, READ_TIMEOUT_MS, report, WAIT_MS } from './work.ts';
+import { ageOf, isGivenBack, noteStep, permitFrom, READ_TIMEOUT_MS, report, WAIT_MS } from './work.ts';
 import type { WorkPorts } from './work.ts';
 
 /** Replicas created at once. LVM locks its volume group for each command, so more would only queue there, and take the processor from requests. */
@@ -109,8 +109,9 @@ export class VolumeWork {
 
   #stepFor(state: CellState, volume: VolumeRecord): VolumeStep {
     const { self, world } = this.#ports;
+    const instance = volume.instance === null ? undefined : state.instances.get(volume.instance);
     return nextVolumeStep({
-      state, volume, self, observed: this.#ports.sight.observed(), wantedConfig: this.#wantedConfig(state, volume),
+      state, volume, self, isGivenBack: instance !== undefined && isGivenBack(this.#ports, instance), observed: this.#ports.sight.observed(), wantedConfig: this.#wantedConfig(state, volume),
       promotionWaitedMs: ageOf(this.#promotingSince.get(volume.id), world.clock.nowMs()),
       forgottenForMs: ageOf(this.#forgottenSince.get(volume.id), world.clock.nowMs()),
       withoutDiskForMs: ageOf(this.#withoutDiskSince.get(volume.id), world.clock.nowMs()),
@@ -127,7 +128,7 @@ export class VolumeWork {
 
   #isStartingHere(state: CellState, volume: VolumeRecord): boolean {
     const instance = volume.instance === null ? undefined : state.instances.get(volume.instance);
-    return instance?.phase === 'starting' && instance.desired === 'running';
+    return instance?.phase === 'starting' && instance.desired === 'running' && !isGivenBack(this.#ports, instance);
   }
 
   async #take(volume: VolumeRecord, step: VolumeStep, wantedConfig: string): Promise<Verdict> {

@@ -5,13 +5,14 @@ import { ClusterError } from '../../shared/errors.ts';
 import type { Command } from '../../shared/ledger/commands.ts';
 import type { Proposed, ReplicatedLog } from '../../shared/ledger/replicated-log.ts';
 import type { CellState } from '../../shared/model/cell.ts';
+import type { InstanceRecord } from '../../shared/model/instance.ts';
 import type { World } from '../../shared/world.ts';
 import type { InstanceStep } from '../machines/instance-steps.ts';
 import type { Self } from '../machines/observed.ts';
 import type { VolumeStep } from '../machines/volume-steps.ts';
 import type { Alarms } from './alarms.ts';
 import type { Gate, Permit } from './gate.ts';
-import type { ReplicaPort } from './ports.ts';
+import type { GenerationPort, ReplicaPort } from './ports.ts';
 import type { Sight } from './sight.ts';
 
 const PROPOSE_TIMEOUT_MS = 4_000;
@@ -25,6 +26,7 @@ export interface WorkPorts {
   readonly world: World;
   readonly log: ReplicatedLog;
   readonly gate: Gate;
+  readonly generations: GenerationPort;
   readonly replicas: ReplicaPort;
   readonly sight: Sight;
   readonly alarms: Alarms;
@@ -37,6 +39,19 @@ export async function report(log: ReplicatedLog, command: Command): Promise<Prop
     throw new ClusterError('ReportRejected', `${command.kind} was rejected (${proposed.result.reason}): ${proposed.result.message}`, { retryable: true });
   }
   return proposed;
+}
+
+/**
+ * Whether this node has given back the right to start that generation of an instance. Durable before the report is sent (the gate refuses the
+ * generation from then on): a report without an answer may be committed much later, when nothing of it may run here any more.
+ */
+export function isGivenBack({ generations }: Pick<WorkPorts, 'generations'>, { id, generation }: Pick<InstanceRecord, 'id' | 'generation'>): boolean {
+  return generations.seen(id) > generation;
+}
+
+/** See {@link isGivenBack}. */
+export async function noteGivenBack({ generations }: Pick<WorkPorts, 'generations'>, { id, generation }: Pick<InstanceRecord, 'id' | 'generation'>): Promise<void> {
+  await generations.raise(id, generation + 1);
 }
 
 /** The permit for this node, as `state` gives it. */

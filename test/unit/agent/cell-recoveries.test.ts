@@ -2,6 +2,7 @@
 /** What random weather once found in whole cells, each as a story of its own. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ClusterError } from '../../../shared/errors.ts';
 import type { NodeId } from '../../../shared/ids.ts';
 import { electionBudgetMs, TIMING_PROFILES } from '../../../shared/model/timing.ts';
 import { VirtualCell } from '../../support/virtual-cell.ts';
@@ -33,6 +34,42 @@ recoveries('trusts a replica that was made anew on a node where an earlier one h
     assert.equal(cell.state().volumes.get(volume)?.tainted, []);
     await calm(cell, 60_000);
   });
+});
+
+recoveries('does not start again what it has given back, though the ledger hears of it late', async () => {
+  let isHeldUp = false;
+  let holdUp: NodeId | null = null;
+  const cell: VirtualCell = new VirtualCell({
+    nodes: 3,
+    onLedger: (member, ledger) => {
+      const propose = ledger.propose.bind(ledger);
+      // One report is on its way for longer than its agent waits for an answer; everything else arrives, leases above all.
+      ledger.propose = async (command, options) => {
+        if (member !== holdUp || isHeldUp || command.kind !== 'reportStopped') return await propose(command, options);
+        isHeldUp = true;
+        cell.world.timers.after(7_000, () => void propose(command, options).catch(() => undefined));
+        return await new Promise((_resolve, reject) => {
+          cell.world.timers.after(options.timeoutMs, () => reject(new ClusterError('LedgerTimeout', 'no answer', { retryable: true })));
+        });
+      };
+    },
+  });
+  await cell.ready();
+  const [id] = await cell.run();
+  if (id === undefined) throw new Error('no instance was made');
+  const { holder } = cell.instance(id);
+  if (holder === null) throw new Error('nobody holds it');
+  holdUp = holder;
+  cell.faults(holder).programFault = (argv) => (argv[0] === 'xl' && argv[1] === 'create' && !isHeldUp ? 'fail' : null);
+  let ranAtReport: string | null = null;
+  await cell.world.until('the report is on its way', () => isHeldUp, 30_000);
+  await cell.world.until('the start is over, one way or the other', () => {
+    if (cell.instance(id).generation === 1) ranAtReport = cell.room.nodeReport(holder).domains.find(({ name }) => name === id)?.state ?? null;
+    return cell.instance(id).generation > 1;
+  }, 30_000);
+  assert.is(ranAtReport, null);
+  await cell.untilPhase(id, 'running', 60_000);
+  assert.equal(cell.room.report().violations, []);
 });
 
 recoveries('forgets the first attempt when a node dies after it made a new volume primary', async () => {

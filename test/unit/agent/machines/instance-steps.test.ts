@@ -28,6 +28,7 @@ interface Case {
   readonly destroyingForMs?: number;
   readonly endedAs?: 'shutdown' | 'crashed';
   readonly isPromoting?: boolean;
+  readonly givenBack?: string;
 }
 
 function step(given: Case): InstanceStep {
@@ -46,12 +47,19 @@ function step(given: Case): InstanceStep {
       replicas: new Map(), configs: new Map(), resources: new Map([[vol, resource]]),
       domains: new Map(given.domain === undefined ? [] : [[id, { instance: id, domainId: 7, state: 'running', generation: 3, bootId: boot, ...given.domain }]]),
     },
-    promoting: new Set(given.isPromoting === true ? [vol] : []), isDrbdCurrent: given.isDrbdCurrent ?? true, heldUp: new Map(given.heldUp === undefined ? [] : [[vol, given.heldUp]]), startingForMs: given.startingForMs ?? null, stoppingForMs: given.stoppingForMs ?? null, destroyingForMs: given.destroyingForMs ?? null, endedAs: given.endedAs ?? null,
+    promoting: new Set(given.isPromoting === true ? [vol] : []), givenBack: given.givenBack ?? null, isDrbdCurrent: given.isDrbdCurrent ?? true, heldUp: new Map(given.heldUp === undefined ? [] : [[vol, given.heldUp]]), startingForMs: given.startingForMs ?? null, stoppingForMs: given.stoppingForMs ?? null, destroyingForMs: given.destroyingForMs ?? null, endedAs: given.endedAs ?? null,
   });
 }
 
 const starting = suite('a starting instance');
 starting('is created once all its volumes are primary', () => assert.is(step({}).kind, 'createDomain'));
+starting('is not tried again once it was given back: the report may be committed at any time', () => {
+  const givenBack = 'XenNoMemory: no memory';
+  assert.is(step({ givenBack }).kind, 'wait', 'a volume is primary still');
+  assert.equal(step({ givenBack, resource: { role: 'Secondary' } }), { kind: 'reportStopped', cause: 'startFailed', detail: givenBack });
+  for (const state of ['running', 'paused', 'crashed'] as const) assert.is(step({ givenBack, domain: { state } }).kind, 'destroyDomain');
+  assert.is(step({ givenBack, domain: { state: 'gone' } }).kind, 'wait');
+});
 starting('waits for its volumes', () => {
   assert.is(step({ resource: { role: 'Secondary' } }).kind, 'wait');
   assert.is(step({ resource: { suspended: ['fencing'] } }).kind, 'wait');

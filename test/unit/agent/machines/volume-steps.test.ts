@@ -28,6 +28,7 @@ interface Case {
   readonly waitedMs?: number;
   readonly forgottenForMs?: number;
   readonly withoutDiskForMs?: number;
+  readonly isGivenBack?: boolean;
 }
 
 function step(given: Case): VolumeStep {
@@ -47,7 +48,7 @@ function step(given: Case): VolumeStep {
     domains: new Map(given.domain === undefined ? [] : [[inst, { instance: inst, domainId: 1, state: 'running', generation: 3, bootId: bootA, ...given.domain }]]),
     configs: new Map([[vol, given.config ?? 'wanted']]),
   };
-  return nextVolumeStep({ state, volume, self: { node: A, bootId: bootA }, observed, wantedConfig: 'wanted', promotionWaitedMs: given.waitedMs ?? 0, forgottenForMs: given.forgottenForMs ?? null, withoutDiskForMs: given.withoutDiskForMs ?? null });
+  return nextVolumeStep({ state, volume, self: { node: A, bootId: bootA }, observed, wantedConfig: 'wanted', promotionWaitedMs: given.waitedMs ?? 0, forgottenForMs: given.forgottenForMs ?? null, withoutDiskForMs: given.withoutDiskForMs ?? null, isGivenBack: given.isGivenBack ?? false });
 }
 
 const alone = { connection: 'Connecting', replication: null, peerDisk: 'DUnknown', peerRole: 'Unknown' } as const;
@@ -124,6 +125,8 @@ promotion('of a replica without its disk attaches it first, and promotes nothing
 promotion('is undone when the instance is not to run here', () => {
   assert.is(step({ instance: { phase: 'stopped', desired: 'stopped' }, resource: { role: 'Primary' } }).kind, 'demote');
   assert.is(step({ instance: { phase: 'running' }, resource: { role: 'Primary' } }).kind, 'demote', 'the domain is gone');
+  assert.is(step({ isGivenBack: true, resource: { role: 'Primary' } }).kind, 'demote', 'the start was given back');
+  assert.is(step({ isGivenBack: true }).kind, 'settled', 'nor is it promoted again');
   assert.is(step({ ...running, resource: { role: 'Primary' } }).kind, 'settled');
 });
 promotion.run();
