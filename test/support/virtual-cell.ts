@@ -494,7 +494,12 @@ export class VirtualCell {
     const lvm = new Lvm(runner, 'vg0');
     const xen = new Xen({ runner, files, bootId, ...XEN_DEFAULTS });
     const drbd = new Drbd(runner, process.timers, process.log);
-    const images = { write: async (digest: string, device: string) => void (await runner.run(['dd', `if=/images/${digest}`, `of=${device}`, 'bs=4M', 'conv=fsync', 'status=none'], { timeoutMs: 60_000 })) };
+    const images = {
+      write: async (digest: string, device: string): Promise<void> => {
+        const { exitCode, stderr } = await runner.run(['dd', `if=/images/${digest}`, `of=${device}`, 'bs=4M', 'conv=fsync', 'status=none'], { timeoutMs: 60_000 });
+        if (exitCode !== 0) throw new ClusterError('ImageWriteFailed', stderr, { retryable: true });
+      },
+    };
     const configTexts = new ConfigTexts({ volumeGroup: 'vg0', helper: '/usr/lib/ves/drbd-helper', pingTimeoutTenths: 20 }, (volume) => `${PSK}${volume.epoch}`);
     drbd.start();
     running.agent = startAgent({
@@ -675,7 +680,7 @@ export class VirtualCell {
       if (running === undefined || running.bootId !== bootId) return await new Promise<number>(() => undefined);
       const { helper, agentWorld } = running;
       if (this.faults(node).areHelpersKilled) return KILLED_EXIT_CODE;
-      const exitCode = helper === null || agentWorld === null ? null : await askAgent(running, helper, { event, resource });
+      const exitCode = helper === null || agentWorld === null ? null : await askAgent(running, this.#whenAnswering(node, helper), { event, resource });
       if (exitCode !== null) return exitCode;
       // Events that only inform wait for nobody (agent/room/helper.ts).
       if (event !== 'fence-peer' && event !== 'local-io-error') return 0;
@@ -683,6 +688,14 @@ export class VirtualCell {
         this.world.timers.after(200, resolve);
       });
     }
+  }
+
+  /** An agent that is stopped takes no call before it goes on. */
+  #whenAnswering(node: NodeId, helper: (call: HelperCall) => Promise<number>): (call: HelperCall) => Promise<number> {
+    return async (call) => {
+      await new Promise<void>((resolve) => this.loops.whenFree(node, resolve));
+      return await helper(call);
+    };
   }
 
   /** The node's agent died, and what its ledger store held is gone: the next one begins with an empty store. */
