@@ -689,7 +689,9 @@ export class Raft {
     const progress = this.#progress.get(change.id);
     if (!progress) return 'notMember';
     const lag = this.log.lastIndex - progress.match;
-    return this.#isActive(change.id) && lag <= this.#options.limits.promoteLagMax ? null : 'notCaughtUp';
+    // One that never answered may not even know that it learns, however short the log is; a voter that others wait for must (node/voter.ts, retire).
+    const hasCaughtUp = progress.match > 0 && this.#isActive(change.id) && lag <= this.#options.limits.promoteLagMax;
+    return hasCaughtUp ? null : 'notCaughtUp';
   }
 
   #appended(index: number): Proposed {

@@ -78,6 +78,16 @@ membership('promotes a learner only when it has caught up and answers', () => {
   assert.is(lab.raft('a').proposeConfChange(promote('l')).kind, 'proposed');
 });
 
+membership('promotes no learner that never answered, however short the log is', () => {
+  const lab = new Lab({ conf: { voters: ['a'] }, strangers: ['l'] });
+  lab.elect('a');
+  lab.raft('a').proposeConfChange(learn('l'));
+  lab.settle(() => false);
+  assert.is(reasonOf(lab.raft('a').proposeConfChange(promote('l'))), 'notCaughtUp');
+  lab.tick(['a'], 1);
+  assert.is(lab.raft('a').proposeConfChange(promote('l')).kind, 'proposed');
+});
+
 membership('refuses what no configuration allows', () => {
   const lab = new Lab({
     conf: { voters: ['a', 'b'], learners: ['l'] },
