@@ -60,6 +60,17 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'the generation is not durable before the command runs', source: 'SAFETY.md 5 (the gate), S6',
   },
   {
+    name: 'boot-ignored', arena: 'cell', breaks: ['S1', 'S6', 'S7', 'S10', 'S2'], seeds: 400, theme: 'replicas',
+    open: 'a node has one boot at a time, and the entry that tells a new one takes away what the old one held',
+    edits: [
+      { file: VOLUME_STEPS, find: 'if (volume.holder !== self.node || volume.holderBootId !== self.bootId) return false;', replace: 'if (volume.holder !== self.node) return false;' },
+      { file: STEPS, find: 'const isHolder = instance.holder === self.node && instance.holderBootId === self.bootId;', replace: 'const isHolder = instance.holder === self.node && instance.holderBootId !== null;' },
+      { file: PERMITS, find: 'return target?.holder === permit.node && target.holderBootId === permit.bootId &&', replace: 'return target?.holder === permit.node &&' },
+    ],
+    why: 'a rebooted node uses the rights of its former boot', source: 'SAFETY.md 5 (the gate), 6.2 (bootId ignored)',
+    masked: 'the gate compares the boot as well as the reconciler',
+  },
+  {
     name: 'adoption-restarts', arena: 'cell', breaks: ['S18', 'L8'], seeds: 20,
     edits: [{ file: RECONCILER, find: 'await this.#sight.lookAtAll();\n    this.#isReady = true;', replace: 'await this.#sight.lookAtAll();\n    for (const instance of this.#sight.domains().keys()) await this.#options.domains.destroy(instance);\n    this.#isReady = true;' }],
     why: 'an agent that starts again ends the domains that it finds', source: 'SAFETY.md 5.2 (adoption), S18',
