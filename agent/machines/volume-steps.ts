@@ -194,6 +194,8 @@ function promotionStep(view: VolumeView, resource: ObservedResource): VolumeStep
   if (isConnected(resource)) {
     if (isPeerDead(peer)) return { kind: 'disconnectForce', reason: 'its node is fenced, but its kernel is still connected' };
     if (resource.peerRole === 'Primary') return wait('the other replica is still primary');
+    // A source of a resynchronisation that loses its peer is neither frozen nor asked: the ledger must know before the first write.
+    if (resource.disk === 'UpToDate' && volume.inSync.length > 1 && isPeerLosingWrites(resource)) return { kind: 'shrink', reason: `the other replica is ${resource.peerDisk}` };
     if (resource.disk === 'UpToDate') return { kind: 'promote' };
     return wait(`this replica is ${resource.disk} while connected`);
   }
@@ -281,12 +283,12 @@ function expansionStep({ volume, self }: VolumeView, resource: ObservedResource)
 
 /**
  * The signs that the primary acknowledges writes its peer does not keep (DRBD.md A1): the kernel then neither freezes
- * nor asks, so the ledger must be told at once.
+ * nor asks, so the ledger must be told at once. That the connection is gone changes nothing: a peer that was last seen Inconsistent or
+ * Outdated is one that the kernel goes on without (drbd-8.4 sanitize_state: it freezes for a peer disk above Outdated only).
  */
 function isPeerLosingWrites(resource: ObservedResource): boolean {
-  if (!isConnected(resource)) return false;
   if (resource.peerDisk === 'Failed' || resource.peerDisk === 'Diskless' || resource.peerDisk === 'Inconsistent' || resource.peerDisk === 'Outdated') return true;
-  return resource.replication === 'Established' && resource.outOfSyncBytes > 0;
+  return isConnected(resource) && resource.replication === 'Established' && resource.outOfSyncBytes > 0;
 }
 
 function secondaryStep(view: VolumeView, resource: ObservedResource): VolumeStep {

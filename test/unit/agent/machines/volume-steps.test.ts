@@ -82,8 +82,11 @@ setup.run();
 
 const promotion = suite('promotion');
 promotion('is plain while both replicas are connected and in sync', () => assert.is(step({}).kind, 'promote'));
-promotion('works while the other replica is still being synchronised from here', () =>
-  assert.is(step({ resource: { replication: 'SyncSource', peerDisk: 'Inconsistent' } }).kind, 'promote'));
+promotion('works while the other replica is still being synchronised from here, once that one does not count as in sync', () => {
+  // The kernel would neither freeze nor ask when such a peer is lost, and the ledger would go on counting it.
+  assert.is(step({ resource: { replication: 'SyncSource', peerDisk: 'Inconsistent' } }).kind, 'shrink');
+  assert.is(step({ volume: { inSync: [A] }, resource: { replication: 'SyncSource', peerDisk: 'Inconsistent' } }).kind, 'promote');
+});
 promotion('never happens on the target of a synchronisation', () =>
   assert.is(step({ resource: { replication: 'SyncTarget', disk: 'Inconsistent' } }).kind, 'wait'));
 promotion('waits while the other is primary and alive', () => assert.is(step({ resource: { peerRole: 'Primary' } }).kind, 'wait'));
@@ -137,6 +140,12 @@ for (const peerDisk of ['Failed', 'Diskless', 'Inconsistent', 'Outdated'] as con
   serving(`takes a connected peer that is ${peerDisk} out of the in-sync set at once`, () =>
     assert.is(step({ ...running, resource: { role: 'Primary', peerDisk } }).kind, 'shrink'));
 }
+for (const peerDisk of ['Inconsistent', 'Outdated'] as const) {
+  serving(`takes a peer that was ${peerDisk} when its connection went out of the in-sync set: the kernel goes on without it`, () =>
+    assert.is(step({ ...running, resource: { ...alone, role: 'Primary', peerDisk } }).kind, 'shrink'));
+}
+serving('leaves a peer that was whole when its connection went to the kernel, which is frozen and asks', () =>
+  assert.is.not(step({ ...running, resource: { ...alone, role: 'Primary' } }).kind, 'shrink'));
 serving('takes a peer that silently misses writes out of the in-sync set', () =>
   assert.is(step({ ...running, resource: { role: 'Primary', outOfSyncBytes: 4096 } }).kind, 'shrink'));
 serving('does not mistake a verification for lost writes', () =>
