@@ -83,11 +83,13 @@ interface Moment {
 }
 
 /** True: there is an order; false: there is none; null: not found out within `stepsMax`. */
-function hasOrder<State, Input, Output>(calls: readonly Call<Input, Output>[], { initial, step, nameOf }: Specification<State, Input, Output>, stepsMax: number): boolean | null {
+function hasOrder<State, Input, Output>(history: readonly Call<Input, Output>[], { initial, step, nameOf }: Specification<State, Input, Output>, stepsMax: number): boolean | null {
+  const calls = history.toSorted((left, right) => left.calledAt - right.calledAt);
   const { head, moments } = linked(calls);
   const seen = new Set<string>();
-  const done: { readonly index: number; readonly state: State }[] = [];
-  let doneBits = 0n;
+  const done: { readonly index: number; readonly state: State; readonly latest: number }[] = [];
+  /** The latest of the calls that are done. */
+  let latest = -1;
   let state = initial;
   let unanswered = calls.filter(({ returnedAt }) => returnedAt !== Infinity).length;
   let moment = head.after;
@@ -96,16 +98,16 @@ function hasOrder<State, Input, Output>(calls: readonly Call<Input, Output>[], {
     const call = moment?.isCall === true ? calls[moment.index] : undefined;
     if (moment !== null && call !== undefined) {
       const next = step(state, call.input, call.output);
-      const bits = doneBits | (1n << BigInt(moment.index));
-      const name = next === null ? '' : `${bits.toString(36)} ${nameOf(next)}`;
+      const latestThen = Math.max(latest, moment.index);
+      const name = next === null ? '' : `${latestThen} without ${leftBefore(head, latestThen, moment.index).join()}: ${nameOf(next)}`;
       if (next === null || seen.has(name)) {
         moment = moment.after;
         continue;
       }
       seen.add(name);
-      done.push({ index: moment.index, state });
+      done.push({ index: moment.index, state, latest });
       state = next;
-      doneBits = bits;
+      latest = latestThen;
       unanswered -= call.returnedAt === Infinity ? 0 : 1;
       takeOut(moments[moment.index]);
       moment = head.after;
@@ -114,13 +116,21 @@ function hasOrder<State, Input, Output>(calls: readonly Call<Input, Output>[], {
     // Whoever was answered here must have had its effect before: something earlier was put in the wrong place.
     const last = done.pop();
     if (last === undefined) return false;
-    state = last.state;
-    doneBits &= ~(1n << BigInt(last.index));
+    ({ state, latest } = last);
     unanswered += calls[last.index]?.returnedAt === Infinity ? 0 : 1;
     putBack(moments[last.index]);
     moment = moments[last.index]?.call.after ?? null;
   }
   return true;
+}
+
+/** Which calls before `latest` are not done, but for `index`: with `latest` they say which are. Few, however long the history is. */
+function leftBefore(head: Moment, latest: number, index: number): readonly number[] {
+  const left: number[] = [];
+  for (let moment = head.after; moment !== null && (!moment.isCall || moment.index < latest); moment = moment.after) {
+    if (moment.isCall && moment.index !== index) left.push(moment.index);
+  }
+  return left;
 }
 
 interface Both {
