@@ -43,8 +43,7 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'a stop is reported while a volume is still primary here', source: 'SAFETY.md 5.2, 5.1',
   },
   {
-    name: 'lease-ignored', arena: 'cell', breaks: ['S8', 'S9', 'S1', 'S6'], seeds: 400, theme: 'leases',
-    open: 'a node has to take work before its keeper was granted the first lease, and then be proven dead',
+    name: 'lease-ignored', arena: 'cell', breaks: ['S8', 'S9', 'S1', 'S6'], seeds: 60, theme: 'leases',
     edits: [
       { file: GATE, find: 'if (lease.remainingMs() < marginMs())', replace: 'if (lease.remainingMs() < -marginMs())' },
       { file: GATE, find: "if (permit.right === 'hold' && !lease.isBinding())", replace: "if (permit.right === 'hold' && lease === null)" },
@@ -79,7 +78,6 @@ export const HEALING_BUGS: readonly Bug[] = [
     name: 'absent-means-delete', arena: 'cell', breaks: ['S14', 'S18'], seeds: 100, theme: 'ledger',
     open: 'an agent has to see a domain before the ledger that names it: agents read the ledger before they look',
     edits: [
-      { file: RECONCILER, find: 'await this.#sight.lookAtAll();\n    this.#isReady = true;', replace: 'this.#isReady = true;' },
       { file: RECONCILER, find: "if (this.#sight.domains().has(instance)) this.#alarms.raise(instance, 'a domain runs here that the ledger does not know');", replace: 'void this.#options.domains.destroy(instance).catch(() => undefined);' },
       { file: BOOT, find: 'this.#kick();\n  }\n\n  stop(): void {', replace: 'void this.#options.startReconciler();\n    this.#kick();\n  }\n\n  stop(): void {' },
     ],

@@ -11,6 +11,7 @@ import { CLOCK_RATE_ERROR, nodeFenceMs, TIMING_PROFILES } from '../../../shared/
 import type { TimingProfile } from '../../../shared/model/timing.ts';
 import { constantsHash } from '../../../shared/wire/lease.ts';
 import type { Checker, Scene } from './checker.ts';
+import { heldTarget } from './tokens.ts';
 import { decodeOnce } from './decode-once.ts';
 
 /** Renewals remembered for each boot: more than can be under way. */
@@ -87,6 +88,13 @@ export function watchFences({ cell, newest, violate }: Scene): LeaseChecker {
       if (before?.nodes !== after.nodes) checkDead();
     },
     look: checkDead,
+    // P5: what must not run twice is started under a lease (the gate even wants some of it left).
+    ran: (node, bootId, argv) => {
+      if (heldTarget(argv) === null) return;
+      const { confirmedAtMs, profile } = leaseOf(node, bootId);
+      const endsAtMs = confirmedAtMs === null ? -Infinity : confirmedAtMs + longest(profile.petWindowMs);
+      if (nowMs() > endsAtMs + ROUNDING_MS) violate(`S9 ${node} runs ${argv.slice(0, 2).join(' ')} without a lease`);
+    },
     petted: (node, bootId) => {
       const { confirmedAtMs, profile } = leaseOf(node, bootId);
       const limitMs = confirmedAtMs === null ? -Infinity : confirmedAtMs + longest(profile.petWindowMs);

@@ -55,7 +55,7 @@ export function watchGate({ cell, violate }: Scene): Checker {
 }
 
 /** What a program needs the right to hold for; null: for nothing. */
-function heldTarget(argv: readonly string[]): string | null {
+export function heldTarget(argv: readonly string[]): string | null {
   if (argv[0] === 'drbdadm' && argv.includes('primary')) return argv.at(-1) ?? null;
   if (argv[0] === 'xl' && argv[1] === 'unpause') return argv[2] ?? null;
   if (argv[0] === 'xl' && argv[1] === 'create') return /(i-[0-9a-f]+)\.cfg$/.exec(argv.at(-1) ?? '')?.[1] ?? null;
