@@ -89,7 +89,10 @@ grantor('begins another round when one is overdue, for all that wait', () => {
   it.lead(0);
   assert.equal(rounds(it.arrive(1_000)), [1]);
   assert.equal(rounds(it.arrive(1_250, { node: other })), [2], 'the messages of the first one were lost');
-  assert.equal(answers(it.end(1_260, 2)), [['granted', renewal(1_250).nonce], ['granted', renewal(1_000).nonce]]);
+  const granted = answers(it.end(1_260, 2));
+  assert.is(granted.length, 2);
+  // In which order is nobody's matter.
+  for (const sentAtMs of [1_000, 1_250]) assert.ok(granted.some(([status, nonce]) => status === 'granted' && nonce === renewal(sentAtMs).nonce), `${sentAtMs}`);
   assert.is(grantorWakesAtMs(it.state, it.rules), null, 'nobody waits any more');
 });
 
