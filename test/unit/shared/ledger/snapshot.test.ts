@@ -82,6 +82,18 @@ snapshots('has a fingerprint that any change changes', () => {
   assert.match(hashState(state), /^[0-9a-f]{16}$/);
 });
 
+snapshots('has a fingerprint that tells apart what differs in place only', () => {
+  const state = richState();
+  const instance = state.instances.get(instanceIdOf(2));
+  if (instance === undefined) return assert.unreachable('no instance');
+  const tagged: Record<string, string>[] = [];
+  for (const keys of ['ab', 'ba', 'abc', 'cab']) for (const values of ['12', '21', '122', '212', '221', '111']) tagged.push(Object.fromEntries(keys.split('').map((key, at) => [key, values[at] ?? ''])));
+  tagged.push({ ab: '' }, { a: 'b' }, { '': 'ab' }, { a: '1b2' }, { a1: 'b2' }, { a: '12', b: '' }, { a: '', b: '12' });
+  const distinct = new Set(tagged.map((tags) => Object.keys(tags).toSorted().map((key) => JSON.stringify([key, tags[key]])).join()));
+  const hashes = new Set(tagged.map((tags) => hashState({ ...state, instances: state.instances.set(instance.id, { ...instance, tags }) })));
+  assert.is(hashes.size, distinct.size);
+});
+
 snapshots('has a fingerprint that does not depend on the order of an object\'s keys', () => {
   const state = richState();
   const reversed = Object.fromEntries(Object.entries(state.parameters).toReversed()) as unknown as CellState['parameters'];
