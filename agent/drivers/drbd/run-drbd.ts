@@ -156,6 +156,8 @@ export class Drbd {
     try {
       const { stdout } = await this.#runner.run(buildLook(), { timeoutMs: ORDER_TIMEOUT_MS });
       for (const line of stdout.split('\n')) {
+        // Most lines tell states.
+        if (!line.includes(' peer-device ')) continue;
         const event = parseEvents2Line(line);
         if (event === null || event.kind === 'allTold' || event.kind === 'helper' || event.object !== 'peer-device') continue;
         const view = this.#views.get(event.name);
