@@ -75,11 +75,11 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'an agent that starts again ends the domains that it finds', source: 'SAFETY.md 5.2 (adoption), S18',
   },
   {
-    name: 'absent-means-delete', arena: 'cell', breaks: ['S14', 'S18'], seeds: 100, theme: 'ledger',
-    open: 'an agent has to see a domain before the ledger that names it: agents read the ledger before they look',
+    name: 'absent-means-delete', arena: 'cell', breaks: ['S14', 'S18'], seeds: 100, theme: 'replicas',
+    open: 'an agent has to see a domain before its ledger names it: a voter knows what it stored at once, and the feed is faster than xl list',
     edits: [
       { file: RECONCILER, find: "if (this.#sight.domains().has(instance)) this.#alarms.raise(instance, 'a domain runs here that the ledger does not know');", replace: 'void this.#options.domains.destroy(instance).catch(() => undefined);' },
-      { file: BOOT, find: 'this.#kick();\n  }\n\n  stop(): void {', replace: 'void this.#options.startReconciler();\n    this.#kick();\n  }\n\n  stop(): void {' },
+      { file: BOOT, find: 'this.#kick();\n  }\n\n  stop(): void {', replace: 'void this.#options.startReconciler().catch(() => undefined);\n    this.#kick();\n  }\n\n  stop(): void {' },
     ],
     why: 'a domain that the ledger (as known here, now) does not name is destroyed', source: 'SAFETY.md 3.4, S14',
     masked: 'nothing is looked at before the ledger was read freshly',
