@@ -27,7 +27,7 @@ export const LEASE_BUGS: readonly Bug[] = [
     why: 'a round that began before a renewal came confirms it', source: 'SAFETY.md 4.2 (a quorum round started after)',
   },
   {
-    name: 'proof-without-drift', arena: 'leases', breaks: ['S8'], seeds: 250,
+    name: 'proof-without-drift', arena: 'leases', breaks: ['S8'], seeds: 1_000,
     edits: [{ file: FENCE, find: 'return state.base.atMs + waits.fenceWaitMs;', replace: 'return state.base.atMs + waits.nodeFenceMs;' }],
     why: 'the fence wait allows for no drift of clocks and no margin', source: 'SAFETY.md 4.2',
   },

@@ -1,4 +1,4 @@
-// deadline: 240 s
+// deadline: 600 s
 /**
  * Is the simulator still as sharp as it was? The planted bugs that are found within a few seeds; `node test/sim/bugs/run.ts` hunts all of them.
  */
