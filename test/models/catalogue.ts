@@ -39,7 +39,7 @@ const VOLUME_BOUNDS: VolumeBounds = { writes: 2, generations: 2, sessions: 2, cr
 const VOLUME_RUNS: readonly ModelRun[] = [
   volumeRun('volume', VOLUME_BOUNDS, { states: 108_233 }),
   volumeRun('volume, one write and one crash', { ...VOLUME_BOUNDS, writes: 1, crashes: 1 }, { states: 11_745 }),
-  volumeRun('volume, one crash, with errors of either disk', { ...VOLUME_BOUNDS, crashes: 1, diskErrors: 1, peerDiskErrors: 1 }, {}),
+  volumeRun('volume, one write and one crash, with errors of either disk', { ...VOLUME_BOUNDS, writes: 1, crashes: 1, diskErrors: 1, peerDiskErrors: 1 }, {}),
   volumeRun("volume, with errors of the primary's disk", { ...VOLUME_BOUNDS, diskErrors: 1 }, { states: 162_441, isLarge: true }),
   volumeRun('volume, three generations and sessions', { ...VOLUME_BOUNDS, generations: 3, sessions: 3 }, { states: 1_483_622, isLarge: true }),
   volumeRun("volume, with errors of the secondary's disk", { ...VOLUME_BOUNDS, peerDiskErrors: 1 }, { isLarge: true }),

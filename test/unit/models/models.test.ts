@@ -1,4 +1,4 @@
-// deadline: 300 s
+// deadline: 600 s
 /**
  * Do the protocols hold in every state of their models, and is each of their rules needed?
  *
