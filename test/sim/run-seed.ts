@@ -206,7 +206,7 @@ class Running {
     const { cell } = this;
     const core = this.#plan.isMild ? [...cell.nodeIds] : chooseCore(cell, round.core);
     // L10: without a coordinator, but where it is a voter itself, or where an operator has yet to say something through it.
-    const isNeeded = this.#plan.nodes === 2 || [...cell.state().nodes.values()].some(({ cordoned, phase }) => cordoned && phase !== 'removed');
+    const isNeeded = this.#plan.nodes === 2 || this.#storm.wasOperated || [...cell.state().nodes.values()].some(({ cordoned, phase }) => cordoned && phase !== 'removed');
     const hasCoordinator = this.#plan.isMild || isNeeded || spread(round.core, 2) >= NO_COORDINATOR_SHARE;
     this.#say('core', { nodes: core, hasCoordinator });
     this.#storm.endFor(core, hasCoordinator);

@@ -62,6 +62,7 @@ export class Storm {
   #isHeld = false;
   #quietUntilMs = 0;
   #tendedAtMs = 0;
+  #wasOperated = false;
   #lastsUntilMs = 0;
   #trap: ((leader: NodeId) => void) | null = null;
   readonly #cordoned = new Set<NodeId>();
@@ -71,6 +72,11 @@ export class Storm {
     this.#listener = listener;
   }
 
+  /** Whether an operator said something in this storm that is to be taken back: perhaps it is still under way. */
+  get wasOperated(): boolean {
+    return this.#wasOperated;
+  }
+
   /** How long what nobody can mend goes on yet, ms. */
   lastsForMs(): number {
     return Math.max(0, this.#lastsUntilMs - this.#cell.world.clock.nowMs());
@@ -78,6 +84,7 @@ export class Storm {
 
   begin(round: Round): void {
     this.#round = round;
+    this.#wasOperated = false;
     this.#cell.network.weather = round.network;
     for (const event of round.events) this.#cell.world.timers.after(event.atMs, () => this.#strike(round, event));
   }
@@ -167,6 +174,7 @@ export class Storm {
       },
     };
     const before = this.#listener.phases();
+    this.#wasOperated ||= event.kind === 'cordon' || event.kind === 'nodeRemove';
     if (STRIKES[event.kind](site, event, node)) this.#listener.onStrike(event, node, before);
   }
 
