@@ -116,9 +116,10 @@ export class Storm {
     this.#round = null;
     this.#trap = null;
     this.#isHeld = true;
-    this.#cell.network.weather = FINE;
     const mended = [...this.#broken].filter(({ nodes }) => nodes.every((node) => core.includes(node)));
     for (const broken of mended) this.#mend(broken);
+    // After the mending: the end of a storm of the network brings back what the round had before it.
+    this.#cell.network.weather = FINE;
     for (const node of core) this.restart(node);
     if (hasCoordinator) this.#cell.startCoordinator();
     else this.#cell.killCoordinator();
@@ -128,9 +129,9 @@ export class Storm {
   endForAll(): void {
     this.#round = null;
     this.#isHeld = false;
-    this.#cell.network.weather = FINE;
     const all = [...this.#broken]; // Each leaves the set.
     for (const broken of all) this.#mend(broken);
+    this.#cell.network.weather = FINE;
     for (const node of this.#cell.nodeIds) this.restart(node);
     this.#cell.startCoordinator();
   }
