@@ -835,6 +835,11 @@ export class VirtualCell {
     return this.#disk(node).store;
   }
 
+  /** On how many machines an agent runs, that of a node that was removed and switched on again among them. */
+  runningAgents(): number {
+    return [...this.#running.values()].filter(({ agent }) => agent !== null).length;
+  }
+
   /** Which processes of a node run now. */
   processes(node: NodeId): { readonly agent: boolean; readonly keeper: boolean } {
     const running = this.#running.get(node);

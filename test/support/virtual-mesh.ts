@@ -81,7 +81,20 @@ export class VirtualNetwork {
   }
 
   connected(a: MemberId, b: MemberId): boolean {
-    return this.#meshes.has(a) && this.#meshes.has(b) && !this.#down.has(a) && !this.#down.has(b) && !this.isPairCut(a, b);
+    const [one, other] = [this.#meshes.get(a), this.#meshes.get(b)];
+    if (one === undefined || other === undefined || this.#down.has(a) || this.#down.has(b) || this.isPairCut(a, b)) return false;
+    return one.admits(b) && other.admits(a);
+  }
+
+  /** Whoever is connected to the member by the change, or not any more, is told. */
+  whileChanging(member: MemberId, change: () => void): void {
+    const others = this.others(member);
+    const before = others.map((other) => this.connected(member, other));
+    change();
+    for (const [at, other] of others.entries()) {
+      const isConnected = this.connected(member, other);
+      if (isConnected !== before[at]) this.tell(member, other, isConnected);
+    }
   }
 
   /** Delivers a copy, as a wire would, unless the link is cut meanwhile. `isOrdered`: on the pair's one stream. */
@@ -145,6 +158,7 @@ export class VirtualMesh implements Mesh {
   readonly #methods = new Map<string, (from: MemberId, body: unknown) => Promise<unknown>>();
   readonly #topics = new Map<Topic, (from: MemberId, message: unknown) => void>();
   readonly #connectionListeners: ((member: MemberId, connected: boolean) => void)[] = [];
+  #members: ReadonlySet<MemberId> | null = null;
 
   constructor(self: MemberId, network: VirtualNetwork, world: World, isAlive: () => boolean) {
     this.self = self;
@@ -153,8 +167,15 @@ export class VirtualMesh implements Mesh {
     this.#world = world;
   }
 
-  setMembers(_members: readonly Member[]): void {
-    // Everybody who joined the test's network is a member.
+  /** As on the real mesh, a connection needs both ends to know the other as a member. Nobody named: everybody who joined the network. */
+  setMembers(members: readonly Member[]): void {
+    this.#network.whileChanging(this.self, () => {
+      this.#members = members.length === 0 ? null : new Set(members.map(({ id }) => id));
+    });
+  }
+
+  admits(member: MemberId): boolean {
+    return this.#members === null || this.#members.has(member);
   }
 
   send(to: MemberId, channel: Channel, message: unknown): boolean {

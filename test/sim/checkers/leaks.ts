@@ -15,10 +15,12 @@ const TIMERS_MORE = 20;
 export function leaks(cell: VirtualCell): readonly string[] {
   const { instances, volumes, tokens, usage } = cell.state();
   const nodes = cell.nodeIds.length;
+  // Whoever was removed, and was switched on again all the same, looks at its disks too.
+  const machines = Math.max(nodes, cell.runningAgents());
   const limits: readonly (readonly [string, number, number])[] = [
-    ['timers wait', cell.world.waitingTimers(), TIMERS_EACH_NODE * (nodes + 1) + TIMERS_EACH_INSTANCE * instances.size + TIMERS_MORE],
-    ['streams of DRBD are open', cell.drbd.room?.openStreams() ?? 0, nodes],
-    ['programs run', cell.programs(), nodes],
+    ['timers wait', cell.world.waitingTimers(), TIMERS_EACH_NODE * (machines + 1) + TIMERS_EACH_INSTANCE * instances.size + TIMERS_MORE],
+    ['streams of DRBD are open', cell.drbd.room?.openStreams() ?? 0, machines],
+    ['programs run', cell.programs(), machines],
     ['helpers of DRBD wait', cell.waitingHelpers(), 0],
     ['terminated instances are kept', [...instances.values()].filter(({ phase }) => phase === 'terminated').length, 0],
     ['volumes are kept', volumes.size, [...instances.values()].reduce((sum, { volumes: own }) => sum + own.length, 0)],

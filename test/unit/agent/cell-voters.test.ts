@@ -115,3 +115,31 @@ heirs('takes it back when another seat falls vacant', async () => {
 });
 
 heirs.run();
+
+const removed = suite('a node that was removed from its cell');
+
+removed('is nobody there any more when it is switched on again, and nobody listens to it', async () => {
+  await withCell(4, async (cell) => {
+    const { world, room } = cell;
+    const [node] = followersOf(cell);
+    if (node === undefined) throw new Error('nobody follows');
+    room.powerOff(node);
+    await world.until(`${node} is fenced`, () => cell.state().nodes.get(node)?.phase === 'fenced', 20 * SECOND_MS);
+    cell.post({ kind: 'removeNode', node });
+    await world.until('it is removed', () => cell.state().nodes.get(node)?.phase === 'removed', 10 * SECOND_MS);
+    await world.until('another one votes in its place', () => votersOf(cell, node).length === 0, 60 * SECOND_MS);
+    room.powerOn(node);
+    await world.advance(5 * SECOND_MS);
+    const fromMs = world.clock.nowMs();
+    let asked = 0;
+    world.onFact((fact) => {
+      if (fact['who'] === node && fact.event === 'bootStepFailed') asked += 1;
+    });
+    await world.advance(60 * SECOND_MS);
+    assert.ok(asked > 0 && asked <= 15, `it asked ${asked} times in ${world.clock.nowMs() - fromMs} ms`);
+    assert.is(cell.state().nodes.get(node)?.phase, 'removed');
+    assert.is(cell.network.connected(node, cell.leader() as NodeId), false);
+  });
+});
+
+removed.run();

@@ -53,7 +53,7 @@ lease('say what they say, also right after one of the same boot that said someth
     assert.equal(decodeLease(bytes), renewal);
     const changed = Uint8Array.from(bytes);
     changed[at] = (bytes[at] ?? 0) ^ 1;
-    const fresh = Uint8Array.from([...changed]);
+    const fresh = Uint8Array.from(changed);
     const first = decodeLease(changed);
     // What is remembered of the boot is another one by now.
     decodeLease(encodeRenewal({ ...renewal, node: parseNodeId('other') }));
