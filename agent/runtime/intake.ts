@@ -61,11 +61,12 @@ export function serveIntake(options: IntakeOptions): void {
 
 async function answerIntent(options: IntakeOptions, from: MemberId, body: unknown): Promise<IntentAnswer> {
   const { log } = options;
+  const { role, leader } = log.status();
+  // First: only a leader's state says who is a coordinator. That of a member whose store was lost knows nobody.
+  if (role !== 'leader') throw new ClusterError('NotLeader', leader === null ? 'no leader is known here' : `the leader is ${leader}`, { retryable: true });
   if (!log.state().coordinators.has(from)) throw new ClusterError('NotAuthorised', `${from} is no coordinator of this cell`, { retryable: false });
   const parsed = parseIntent(body);
   if (parsed.kind === 'invalid') throw invalid(parsed.message);
-  const { role, leader } = log.status();
-  if (role !== 'leader') throw new ClusterError('NotLeader', leader === null ? 'no leader is known here' : `the leader is ${leader}`, { retryable: true });
   // Leases come first: who asks is asked to wait.
   const leave = options.busy.admit();
   if (leave === null) throw new ClusterError('LeaderBusy', 'the leader is behind with its work', { retryable: true });

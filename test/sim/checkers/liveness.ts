@@ -189,7 +189,16 @@ export function unrebuilt(cell: VirtualCell, core: readonly NodeId[]): readonly 
     .map((volume) => `L5 ${volume.id} has replicas on ${volume.replicas.join(' and ')}, and only ${able.join(', ')} are well`);
 }
 
-/** What is left when all is healed: nothing may be. */
+/** What is left when all is healed: nothing may be, and every vote is somebody's. */
 export function wholeUnrest(cell: VirtualCell): readonly string[] {
-  return unrest(cell);
+  return [...unrest(cell), ...vacantVotes(cell)];
+}
+
+/** Voters that are waited for in vain: their store was lost, or their node was removed. */
+function vacantVotes(cell: VirtualCell): readonly string[] {
+  const { nodes } = cell.state();
+  return cell.voters().filter((voter) => {
+    const node = memberOfVoter(voter as VoterId) as NodeId;
+    return nodes.has(node) && (nodes.get(node)?.phase === 'removed' || voterIdOf(node, cell.store(node).storeUuid) !== voter);
+  }).map((voter) => `${voter} is nobody any more, and still votes`);
 }
