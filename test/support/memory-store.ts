@@ -7,7 +7,7 @@
  */
 import { ClusterError } from '../../shared/errors.ts';
 import type { LedgerSave, LedgerStore, LoadedLedger } from '../../shared/ledger/node/ports.ts';
-import type { Entry, HardState, Snapshot } from '../../shared/ledger/raft/types.ts';
+import type { ConfState, Entry, HardState, Snapshot } from '../../shared/ledger/raft/types.ts';
 import { uuid } from '../../shared/random.ts';
 import type { World } from '../../shared/world.ts';
 
@@ -42,6 +42,18 @@ export class MemoryStore implements LedgerStore {
   get loaded(): LoadedLedger {
     if (this.hardState.term === 0 && this.snapshot === null) return { kind: 'fresh' };
     return { kind: 'loaded', hardState: this.hardState, snapshot: this.snapshot, entries: [...this.entries] };
+  }
+
+  /** The newest configurations in the log, at most two, oldest first: the last may be taken back, then the other one holds. */
+  configurations(): readonly ConfState[] {
+    const changes = this.entries.flatMap((entry) => (entry.kind === 'confChange' ? [entry.data.conf] : []));
+    return [...(this.snapshot === null ? [] : [this.snapshot.conf]), ...changes].slice(-2);
+  }
+
+  /** Term and index of the log's end. */
+  end(): { readonly term: number; readonly index: number } {
+    const { term, index } = this.entries.at(-1) ?? this.snapshot ?? { term: 0, index: 0 };
+    return { term, index };
   }
 
   /** A bit of what was written is another now. */

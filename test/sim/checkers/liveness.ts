@@ -149,10 +149,17 @@ function isHere(instance: InstanceRecord, core: readonly NodeId[]): boolean {
 
 /** Whether the agents of more than half of the voters run. */
 function isMajorityUp(cell: VirtualCell, core: readonly NodeId[]): boolean {
-  const voters = cell.voters();
-  const up = core.filter((node) => cell.processes(node).agent && voters.includes(voterIdOf(node, cell.store(node).storeUuid))).length;
-  const witnesses = voters.filter((voter) => cell.state().coordinators.has(memberOfVoter(voter as VoterId))).length;
-  return 2 * (up + witnesses) > voters.length;
+  return areMajority(cell, core.filter((node) => cell.processes(node).agent));
+}
+
+/**
+ * Whether these nodes, and a witness, can decide. A voter whose store was lost is none any more, though its node lives; a node that was
+ * removed, and whose vote was not yet taken over, is gone for good.
+ */
+function areMajority(cell: VirtualCell, nodes: readonly NodeId[]): boolean {
+  const { coordinators } = cell.state();
+  const isThere = (voter: string): boolean => coordinators.has(memberOfVoter(voter as VoterId)) || nodes.some((node) => voterIdOf(node, cell.store(node).storeUuid) === voter);
+  return voterSets(cell).every((voters) => 2 * voters.filter(isThere).length > voters.length);
 }
 
 /**
@@ -162,13 +169,7 @@ function isMajorityUp(cell: VirtualCell, core: readonly NodeId[]): boolean {
 export function chooseCore(cell: VirtualCell, how: number): readonly NodeId[] {
   const state = cell.state();
   let core: readonly NodeId[] = cell.nodeIds;
-  const voterIds = cell.voters();
-  // A voter whose store was lost is none any more, though its node lives.
-  const isVoter = (node: NodeId): boolean => voterIds.includes(voterIdOf(node, cell.store(node).storeUuid));
-  const voters = voterIds.length;
-  // A witness is healed with the rest; a node that was removed, and whose vote was not yet taken over, is gone for good.
-  const others = voterIds.filter((voter) => cell.state().coordinators.has(memberOfVoter(voter as VoterId))).length;
-  const isEnough = (nodes: readonly NodeId[]): boolean => 2 * (nodes.filter(isVoter).length + others) > voters
+  const isEnough = (nodes: readonly NodeId[]): boolean => areMajority(cell, nodes)
     && [...state.volumes.values()].every(({ formatted, inSync, tainted }) => !formatted || inSync.some((node) => nodes.includes(node) && !tainted.includes(node)));
   const wanted = Math.floor(how * 3);
   const start = Math.floor(how * 977) % cell.nodeIds.length;
@@ -178,6 +179,12 @@ export function chooseCore(cell: VirtualCell, how: number): readonly NodeId[] {
     if (isEnough(rest)) core = rest;
   }
   return core;
+}
+
+/** Who may have to agree: the voters that somebody was told of, and those of the newest log, which may be more recent. Whoever is up may not have heard. */
+function voterSets(cell: VirtualCell): readonly (readonly string[])[] {
+  const stores = cell.nodeIds.map((node) => cell.store(node)).toSorted((one, other) => other.end().term - one.end().term || other.end().index - one.end().index);
+  return [cell.voters(), ...(stores[0]?.configurations() ?? []).map(({ voters }) => voters)];
 }
 
 /** What the core has not begun to rebuild (L5): volumes that still count on a node that is gone, where another could take its place. */
