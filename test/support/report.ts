@@ -25,7 +25,7 @@ export function totalsOf(results: FileResult[]): Totals {
   };
 }
 
-/** The last line of every run: `N passed, N failed`, and `, N skipped` when there are any. */
+/** Counts for people: `N passed, N failed`, and `, N skipped` when there are any. */
 export function totalsLine({ passed, failed, skipped }: Totals): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
