@@ -4,8 +4,7 @@
  * Everything runs in this process, on virtual time and microtasks. Checkers look all the while; the first violation ends the run.
  */
 import { describeError } from '../../shared/errors.ts';
-import { memberOfVoter } from '../../shared/ids.ts';
-import type { InstanceId, NodeId, VoterId } from '../../shared/ids.ts';
+import type { InstanceId, NodeId } from '../../shared/ids.ts';
 import { TIMING_PROFILES } from '../../shared/model/timing.ts';
 import type { TimingProfile } from '../../shared/model/timing.ts';
 import { seededChance } from '../../shared/random.ts';
@@ -233,10 +232,7 @@ class Running {
     this.#calm.begin(cell.nodeIds.filter((node) => node !== victim));
     cell.room.powerOff(victim);
     await this.#pass(limitMs);
-    // A removal that was asked for in the storm may come late: its vote is then as gone as the victim's, and nobody leads.
-    const { nodes } = cell.state();
-    const isVoteGone = cell.voters().some((voter) => nodes.get(memberOfVoter(voter as VoterId) as NodeId)?.phase === 'removed');
-    for (const { id } of isVoteGone ? [] : moved) {
+    for (const { id } of moved) {
       const now = cell.state().instances.get(id);
       // Guests may have ended by themselves, and what users asked for in the storm may come late.
       if (now?.desired === 'running' && now.phase !== 'running' && now.failures < 2) this.#violate(`L2 ${id} is ${now.phase} ${limitMs} ms after ${victim} died${now.reason === null ? '' : ` (${now.reason.message})`}`);

@@ -7,6 +7,8 @@ import type { Strike } from './site.ts';
 const NODES_MIN = 3;
 /** How often an operator tries again what the ledger refused, ms. */
 const AGAIN_MS = 4_000;
+/** How long a request may be under way before it is done or given up, ms (VirtualCell.ask). */
+const ASKED_MS = 10_000;
 
 export const nodeAdd: Strike = ({ cell }) => cell.addNode();
 
@@ -19,14 +21,17 @@ export const cordon: Strike = ({ cell, cordoned, later }, event, node) => {
 };
 
 /** A node goes for good: switched off, fenced, and then removed by its operator, who tries until it works or is out of time. */
-export const nodeRemove: Strike = ({ cell, cordoned, during, later }, event, node) => {
+export const nodeRemove: Strike = ({ cell, cordoned, during, lasts, later }, event, node) => {
   if (cell.nodeIds.length <= NODES_MIN) return false;
   cordoned.add(node);
   ask(cell, { kind: 'cordonNode', node, cordoned: true });
   cell.room.powerOff(node);
   for (let atMs = AGAIN_MS; atMs < event.forMs; atMs += AGAIN_MS) {
     during(atMs, () => {
-      if (cell.nodeIds.length > NODES_MIN && cell.nodeIds.includes(node)) ask(cell, { kind: 'removeNode', node });
+      if (cell.nodeIds.length <= NODES_MIN || !cell.nodeIds.includes(node)) return;
+      // A removal that comes late takes a vote in the calm.
+      lasts(atMs + ASKED_MS);
+      ask(cell, { kind: 'removeNode', node });
     });
   }
   later(event.forMs, [node], () => {
