@@ -8,15 +8,14 @@ import { hexDigits } from '../../random.ts';
 import type { MemberId, NodeId } from '../../ids.ts';
 import type { CellState } from '../../model/cell.ts';
 import type { TimingProfile } from '../../model/timing.ts';
-import { USER_COMMANDS } from '../../wire/intent.ts';
 import type { Mesh } from '../../wire/mesh.ts';
 import type { Timer, World } from '../../world.ts';
 import type { AppliedEntry, ApplyResult, Command, EntryData } from '../commands.ts';
-import { askLeader, LEADER_ANSWER_MS } from '../node/ask-leader.ts';
+import { LEADER_ANSWER_MS, proposeToLeader } from '../node/ask-leader.ts';
 import { deferWithin } from '../node/deadline.ts';
 import type { Deferred } from '../node/deadline.ts';
 import { serveEvents } from '../node/feed-server.ts';
-import { isSameProposal, mayHaveHadEffect, notLeader, parseAttempts, parseProposal, ProposalGate } from '../node/proposals.ts';
+import { earlierAttempt, isSameProposal, notLeader, parseAttempts, parseProposal, ProposalGate } from '../node/proposals.ts';
 import type { Attempts } from '../node/proposals.ts';
 import { Replica } from '../node/replica.ts';
 import type { LeaderStatus, LedgerMember, LedgerStatus, Proposed } from '../replicated-log.ts';
@@ -128,21 +127,8 @@ export class EtcdLedger implements LedgerMember {
 
   async propose(command: Command, options: { readonly timeoutMs: number; readonly appliedHere?: boolean }): Promise<Proposed> {
     const { mesh, self, world } = this.#options;
-    const data: EntryData = { command, at: world.clock.wallTime(), by: self };
-    const asker = { world, leader: () => this.status().leader, isStopped: () => this.#isStopped };
-    const since = this.#replica.index;
-    let isRepeat = false;
-    const proposed = await askLeader(asker, options.timeoutMs, `propose ${command.kind}`, async (leader, remainingMs) => {
-      try {
-        if (leader === self) return await this.#proposeHere(data, { since, isRepeat }, remainingMs);
-        return (await mesh.request(leader, 'propose', { ...data, since, isRepeat }, { timeoutMs: Math.min(remainingMs, LEADER_ANSWER_MS) })) as Proposed;
-      } catch (error) {
-        isRepeat ||= mayHaveHadEffect(error);
-        throw error;
-      }
-    });
-    if (options.appliedHere === true) await this.waitApplied(proposed.index, options.timeoutMs);
-    return proposed;
+    const asker = { world, mesh, self, replica: this.#replica, leader: () => this.status().leader, isStopped: () => this.#isStopped };
+    return await proposeToLeader(asker, command, options, (data, attempts, remainingMs) => this.#proposeHere(data, attempts, remainingMs));
   }
 
   async readFresh(options: { readonly timeoutMs: number }): Promise<CellState> {
@@ -152,11 +138,7 @@ export class EtcdLedger implements LedgerMember {
   }
 
   async waitApplied(index: number, timeoutMs: number): Promise<void> {
-    if (index <= this.#replica.index) return;
-    let forget = (): void => {};
-    const deferred = deferWithin<void>(this.#options.world.timers, timeoutMs, `apply ledger entry ${index} here`, () => forget());
-    forget = this.#replica.whenApplied(index, () => deferred.resolve());
-    await deferred.promise;
+    await this.#replica.waitApplied(index, this.#options.world.timers, timeoutMs);
   }
 
   state(): CellState {
@@ -240,18 +222,12 @@ export class EtcdLedger implements LedgerMember {
     return deferred;
   }
 
-  /**
-   * What becomes of an earlier attempt at the same user's command, so that it has its effect once (node/voter.ts does the same, and says
-   * why only users' commands). A leader has applied the whole log but what it writes itself, and nobody else's write can come any more.
-   */
-  #earlier(data: EntryData, { since, isRepeat }: Attempts, timeoutMs: number): Promise<Proposed> | null {
-    if (!USER_COMMANDS.includes(data.command.kind)) return null;
-    const applied = this.#replica.outcomeOf(data, since);
-    if (applied !== null) return Promise.resolve(applied);
-    const open = openProposals(this.#member).find((proposal) => isSameProposal(proposal.data, data));
-    if (open !== undefined) return (this.#proposals.get(open.id) ?? this.#await(open.id, timeoutMs)).promise;
-    if (!isRepeat || this.#replica.entriesAfter(since, 1) !== null) return null;
-    throw new ClusterError('LedgerTimeout', 'whether an earlier attempt was committed is not known here any more', { retryable: true });
+  /** A leader has applied the whole log but what it writes itself, and nobody else's write can come any more. */
+  #earlier(data: EntryData, attempts: Attempts, timeoutMs: number): Promise<Proposed> | null {
+    return earlierAttempt(this.#replica, data, attempts, () => {
+      const open = openProposals(this.#member).find((proposal) => isSameProposal(proposal.data, data));
+      return open === undefined ? null : (this.#proposals.get(open.id) ?? this.#await(open.id, timeoutMs)).promise;
+    });
   }
 
   async #servePropose(from: MemberId, body: unknown): Promise<Proposed> {

@@ -3,8 +3,14 @@
  */
 import { ClusterError } from '../../errors.ts';
 import type { MemberId } from '../../ids.ts';
+import type { Mesh } from '../../wire/mesh.ts';
 import type { World } from '../../world.ts';
+import type { Command, EntryData } from '../commands.ts';
+import type { Proposed } from '../replicated-log.ts';
 import { pause } from './deadline.ts';
+import { mayHaveHadEffect } from './proposals.ts';
+import type { Attempts } from './proposals.ts';
+import type { Replica } from './replica.ts';
 
 const RETRY_MS = 60;
 /** A leader that is behind with its work is asked again after this long, then twice as long, and so on: each refusal costs it time, too. */
@@ -55,4 +61,36 @@ export async function askLeader<Value>(
   if (isStopped()) throw new ClusterError('LedgerStopped', 'this member of the ledger has stopped', { retryable: false });
   const code = lastError instanceof ClusterError && lastError.code !== 'PeerUnreachable' ? 'LedgerTimeout' : 'NoLeader';
   throw new ClusterError(code, `could not ${what} within ${Math.round(timeoutMs)} ms`, { retryable: true, cause: lastError ?? undefined });
+}
+
+/** Who proposes. */
+export interface Proposer extends Asker {
+  readonly mesh: Mesh;
+  readonly self: MemberId;
+  readonly replica: Replica;
+}
+
+/**
+ * Proposes a command to whoever leads until it is committed; `here` proposes it where this member leads itself, and answers null when it does
+ * not. With `appliedHere` it also waits until this member has applied it. Rejects as {@link askLeader} does.
+ */
+export async function proposeToLeader(
+  proposer: Proposer, command: Command, { timeoutMs, appliedHere }: { readonly timeoutMs: number; readonly appliedHere?: boolean },
+  here: (data: EntryData, attempts: Attempts, remainingMs: number) => Promise<Proposed> | null,
+): Promise<Proposed> {
+  const { mesh, replica, self, world } = proposer;
+  const data: EntryData = { command, at: world.clock.wallTime(), by: self };
+  const since = replica.index;
+  let isRepeat = false;
+  const proposed = await askLeader(proposer, timeoutMs, `propose ${command.kind}`, async (leader, remainingMs) => {
+    try {
+      if (leader === self) return await here(data, { since, isRepeat }, remainingMs);
+      return (await mesh.request(leader, 'propose', { ...data, since, isRepeat }, { timeoutMs: Math.min(remainingMs, LEADER_ANSWER_MS) })) as Proposed;
+    } catch (error) {
+      isRepeat ||= mayHaveHadEffect(error);
+      throw error;
+    }
+  });
+  if (appliedHere === true) await replica.waitApplied(proposed.index, world.timers, timeoutMs);
+  return proposed;
 }

@@ -6,15 +6,15 @@ import { describeError } from '../../errors.ts';
 import { memberOfVoter, voterIdOf } from '../../ids.ts';
 import type { MemberId, VoterId } from '../../ids.ts';
 import type { CellState } from '../../model/cell.ts';
-import type { AppliedEntry, Command, EntryData } from '../commands.ts';
+import type { AppliedEntry, Command } from '../commands.ts';
 import type { LeaderStatus, LedgerMember, LedgerStatus, Proposed, VoterSet } from '../replicated-log.ts';
-import { askLeader, LEADER_ANSWER_MS } from './ask-leader.ts';
-import { deferWithin } from './deadline.ts';
+import { askLeader, LEADER_ANSWER_MS, proposeToLeader } from './ask-leader.ts';
+import type { Proposer } from './ask-leader.ts';
 import { FeedClient } from './feed-client.ts';
 import { FeedServer } from './feed-server.ts';
 import type { FeedStatus } from './feed-server.ts';
 import type { LedgerNodeOptions } from './ports.ts';
-import { mayHaveHadEffect, notLeader, parseAttempts, parseProposal, ProposalGate } from './proposals.ts';
+import { notLeader, parseAttempts, parseProposal, ProposalGate } from './proposals.ts';
 import { Replica } from './replica.ts';
 import { Voter } from './voter.ts';
 
@@ -60,24 +60,11 @@ export class LedgerNode implements LedgerMember, VoterSet {
   // ---------------------------------------------------------------- ReplicatedLog
 
   async propose(command: Command, options: { readonly timeoutMs: number; readonly appliedHere?: boolean }): Promise<Proposed> {
-    const data: EntryData = { command, at: this.#options.world.clock.wallTime(), by: this.#options.self };
-    const since = this.#replica.index;
-    let isRepeat = false;
-    const proposed = await this.#withLeader(options.timeoutMs, `propose ${command.kind}`, async (leader, remainingMs) => {
-      try {
-        if (leader === this.#options.self) return await this.#voter.propose(data, { since, isRepeat }, remainingMs);
-        return (await this.#options.mesh.request(leader, 'propose', { ...data, since, isRepeat }, { timeoutMs: Math.min(remainingMs, LEADER_ANSWER_MS) })) as Proposed;
-      } catch (error) {
-        isRepeat ||= mayHaveHadEffect(error);
-        throw error;
-      }
-    });
-    if (options.appliedHere === true) await this.waitApplied(proposed.index, options.timeoutMs);
-    return proposed;
+    return await proposeToLeader(this.#asker(), command, options, (data, attempts, remainingMs) => this.#voter.propose(data, attempts, remainingMs));
   }
 
   async readFresh(options: { readonly timeoutMs: number }): Promise<CellState> {
-    const index = await this.#withLeader(options.timeoutMs, 'read the ledger', async (leader, remainingMs) => {
+    const index = await askLeader(this.#asker(), options.timeoutMs, 'read the ledger', async (leader, remainingMs) => {
       if (leader === this.#options.self) return await this.#voter.readIndex(remainingMs);
       const answer = await this.#options.mesh.request(leader, 'readIndex', {}, { timeoutMs: Math.min(remainingMs, LEADER_ANSWER_MS) });
       return typeof answer === 'number' ? answer : null;
@@ -88,11 +75,7 @@ export class LedgerNode implements LedgerMember, VoterSet {
 
   /** Resolves when this member has applied `index`. */
   async waitApplied(index: number, timeoutMs: number): Promise<void> {
-    if (index <= this.#replica.index) return;
-    let forget = (): void => {};
-    const deferred = deferWithin<void>(this.#options.world.timers, timeoutMs, `apply ledger entry ${index} here`, () => forget());
-    forget = this.#replica.whenApplied(index, () => deferred.resolve());
-    await deferred.promise;
+    await this.#replica.waitApplied(index, this.#options.world.timers, timeoutMs);
   }
 
   state(): CellState {
@@ -176,8 +159,9 @@ export class LedgerNode implements LedgerMember, VoterSet {
 
   // ---------------------------------------------------------------- inside
 
-  async #withLeader<Value>(timeoutMs: number, what: string, attempt: (leader: MemberId, remainingMs: number) => Promise<Value | null>): Promise<Value> {
-    return await askLeader({ world: this.#options.world, leader: () => this.status().leader, isStopped: () => this.#isStopped }, timeoutMs, what, attempt);
+  #asker(): Proposer {
+    const { mesh, self, world } = this.#options;
+    return { world, mesh, self, replica: this.#replica, leader: () => this.status().leader, isStopped: () => this.#isStopped };
   }
 
   async #servePropose(from: MemberId, body: unknown): Promise<Proposed> {

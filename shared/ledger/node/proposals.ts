@@ -5,9 +5,12 @@ import { ClusterError } from '../../errors.ts';
 import type { MemberId } from '../../ids.ts';
 import type { CellState } from '../../model/cell.ts';
 import { isSameJson } from '../../json.ts';
+import { USER_COMMANDS } from '../../wire/intent.ts';
 import { parseCommand } from '../command-schema.ts';
 import type { Command, EntryData } from '../commands.ts';
+import type { Proposed } from '../replicated-log.ts';
 import { refuseProposal } from './authority.ts';
+import type { Replica } from './replica.ts';
 
 /** The leader's door for proposals. */
 export class ProposalGate {
@@ -72,6 +75,22 @@ export function mayHaveHadEffect(error: unknown): boolean {
 /** Whether two entries are attempts at the same proposal: a member asks for the same thing once in a millisecond. */
 export function isSameProposal(one: EntryData, other: EntryData): boolean {
   return one.by === other.by && one.at === other.at && isSameJson(one.command, other.command);
+}
+
+/**
+ * What becomes of an earlier attempt at the same user's command, on a leader; null when there is none, so that it may be proposed. `waiting`
+ * finds it in what this leader has not applied yet. What nodes and leaders propose is taken each time: it carries guards, by which a second
+ * time is refused or changes nothing, and a shrink must never be answered by an older one (SAFETY.md 2.3). Throws ClusterError
+ * `LedgerTimeout` when so much of the log is gone that nobody can tell.
+ */
+export function earlierAttempt(replica: Replica, data: EntryData, { since, isRepeat }: Attempts, waiting: () => Promise<Proposed> | null): Promise<Proposed> | null {
+  if (!USER_COMMANDS.includes(data.command.kind)) return null;
+  const applied = replica.outcomeOf(data, since);
+  if (applied !== null) return Promise.resolve(applied);
+  const open = waiting();
+  if (open !== null) return open;
+  if (!isRepeat || replica.entriesAfter(since, 1) !== null) return null;
+  throw new ClusterError('LedgerTimeout', 'whether an earlier attempt was committed is not known here any more', { retryable: true });
 }
 
 function isCount(value: unknown): value is number {

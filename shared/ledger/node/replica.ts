@@ -7,9 +7,11 @@
 import { assert } from '../../errors.ts';
 import type { CellState } from '../../model/cell.ts';
 import type { CellEvent } from '../../model/event.ts';
+import type { Timers } from '../../world.ts';
 import { apply } from '../apply.ts';
 import type { AppliedEntry, ApplyResult, EntryData } from '../commands.ts';
 import { decodeSnapshot, encodeSnapshot } from '../snapshot.ts';
+import { deferWithin } from './deadline.ts';
 import { isSameProposal } from './proposals.ts';
 
 /** An entry in passing: `data` is null for entries that carry no command (no-op, voter change). */
@@ -143,6 +145,15 @@ export class Replica {
       const at = this.#waiters.indexOf(waiter);
       if (at >= 0) this.#waiters.splice(at, 1);
     };
+  }
+
+  /** Resolves when this member has applied `index`; rejects with ClusterError `LedgerTimeout`. */
+  async waitApplied(index: number, timers: Timers, timeoutMs: number): Promise<void> {
+    if (index <= this.#index) return;
+    let forget = (): void => {};
+    const deferred = deferWithin<void>(timers, timeoutMs, `apply ledger entry ${index} here`, () => forget());
+    forget = this.whenApplied(index, () => deferred.resolve());
+    await deferred.promise;
   }
 
   #wake(): void {

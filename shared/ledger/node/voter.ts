@@ -14,12 +14,11 @@ import type { PeerStatus, RaftStatus } from '../raft/status.ts';
 import type { ConfChange, HardState, Message, Ready } from '../raft/types.ts';
 import { EMPTY_STORE } from '../raft/options.ts';
 import { RAFT_VERSION } from '../raft/types.ts';
-import { USER_COMMANDS } from '../../wire/intent.ts';
 import { deferWithin } from './deadline.ts';
 import type { Deferred } from './deadline.ts';
 import { LeaderContact, noteContact, withContact } from './leader-contact.ts';
 import type { LedgerNodeOptions } from './ports.ts';
-import { isSameProposal } from './proposals.ts';
+import { earlierAttempt, isSameProposal } from './proposals.ts';
 import type { Attempts } from './proposals.ts';
 import type { Replica } from './replica.ts';
 import { SnapshotReceiver, splitSnapshot } from './snapshot-chunks.ts';
@@ -146,21 +145,15 @@ export class Voter {
   }
 
   /**
-   * What becomes of an earlier attempt at the same proposal. Whatever is not in a leader's log now can only be committed by taking the
-   * place of what is: so a log never comes to hold a proposal twice. What nodes and leaders propose is taken each time: it carries guards,
-   * by which a second time is refused or changes nothing, and a shrink must never be answered by an older one (SAFETY.md 2.3).
+   * Whatever is not in a leader's log now can only be committed by taking the place of what is: so a log never comes to hold a proposal twice.
    */
-  #earlier(data: EntryData, { since, isRepeat }: Attempts, timeoutMs: number): Promise<Proposed> | null {
-    if (!USER_COMMANDS.includes(data.command.kind)) return null;
-    const applied = this.#replica.outcomeOf(data, since);
-    if (applied !== null) return Promise.resolve(applied);
-    const waiting = this.#raft.unapplied().find((entry) => entry.kind === 'command' && isSameProposal(entry.data as EntryData, data));
-    if (waiting !== undefined) {
+  #earlier(data: EntryData, attempts: Attempts, timeoutMs: number): Promise<Proposed> | null {
+    return earlierAttempt(this.#replica, data, attempts, () => {
+      const waiting = this.#raft.unapplied().find((entry) => entry.kind === 'command' && isSameProposal(entry.data as EntryData, data));
+      if (waiting === undefined) return null;
       const waiter = this.#proposals.get(waiting.index);
       return waiter?.term === waiting.term ? waiter.deferred.promise : this.#committed(waiting, timeoutMs, `commit ledger entry ${waiting.index}`);
-    }
-    if (!isRepeat || this.#replica.entriesAfter(since, 1) !== null) return null;
-    throw new ClusterError('LedgerTimeout', 'whether an earlier attempt was committed is not known here any more', { retryable: true });
+    });
   }
 
   /**
