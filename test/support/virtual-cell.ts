@@ -40,7 +40,7 @@ import type { IntentAnswer, RunInstancesIntent } from '../../shared/wire/intent.
 import type { KeeperCell, KeeperToAgent } from '../../shared/wire/keeper.ts';
 import type { Sealer } from '../../shared/wire/lease.ts';
 import { SealedSocket } from '../../shared/wire/sealed-socket.ts';
-import type { Chance, Datagrams, Files, HelperCall, LogFact, NodeWorld, Runner, RunResult, Stream, StreamReader, Timer, World } from '../../shared/world.ts';
+import type { Datagrams, HelperCall, LogFact, NodeWorld, Runner, RunResult, Stream, StreamReader } from '../../shared/world.ts';
 import type { CellAudit } from './cell-audit.ts';
 import { EventLoops } from './event-loops.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -48,6 +48,7 @@ import { NodeFaults } from './node-faults.ts';
 import type { NodeClock } from './node-faults.ts';
 import { VirtualNetwork } from './virtual-mesh.ts';
 import type { VirtualMesh } from './virtual-mesh.ts';
+import { memoryFiles, memoryGenerations, ProcessWorld } from './virtual-process.ts';
 import { VirtualWorld } from './virtual-world.ts';
 
 const CLUSTER = '11111111-2222-4333-8444-555555555555';
@@ -59,71 +60,6 @@ const EVENTS_KEPT = 20_000;
 const PSK = 'x'.repeat(20);
 /** What the kernel hears of a helper program that was killed by signal 9 (the low seven bits of its status; no known answer of fence-peer). */
 const KILLED_EXIT_CODE = 9;
-
-/** One process's world: dead once its process was killed. */
-class ProcessWorld implements World {
-  isDead = false;
-  /** Programs that print for it as long as it lives. */
-  readonly streams = new Set<Stream>();
-  readonly #world: VirtualWorld;
-  readonly #who: string;
-  readonly #loops: EventLoops;
-  readonly clock: NodeClock;
-
-  constructor(world: VirtualWorld, who: string, loops: EventLoops, clock: NodeClock) {
-    this.#world = world;
-    this.#who = who;
-    this.#loops = loops;
-    this.clock = clock;
-    loops.forget(who);
-  }
-
-  get chance(): Chance {
-    return this.#world.chance;
-  }
-
-  readonly timers = {
-    after: (delayMs: number, run: () => void): Timer => {
-      // A timer that is due but waits for its turn can still be cancelled.
-      let isCancelled = false;
-      const timer = this.#world.timers.after(delayMs / this.clock.rate, () => {
-        if (this.isDead) return;
-        this.#loops.take(this.#who, 'timer', () => {
-          if (!this.isDead && !isCancelled) run();
-        });
-      });
-      return {
-        cancel: () => {
-          isCancelled = true;
-          timer.cancel();
-        },
-      };
-    },
-  };
-
-  readonly log = {
-    write: (fact: LogFact): void => {
-      if (!this.isDead) this.#world.log.write({ ...fact, who: this.#who, atMs: this.#world.clock.nowMs() });
-    },
-  };
-
-  /** For what a process asks of the machine: once it is dead it asks nothing more, and never hears of what it asked. */
-  async ask<Value>(work: () => Promise<Value>): Promise<Value> {
-    return this.isDead ? await new Promise<never>(() => undefined) : await this.alive(work());
-  }
-
-  /** A promise that a dead process never hears of. */
-  alive<Value>(promise: Promise<Value>): Promise<Value> {
-    return new Promise((resolve, reject) => {
-      const settle = (act: () => void): void => {
-        if (!this.isDead) this.#loops.whenFree(this.#who, () => {
-          if (!this.isDead) act();
-        });
-      };
-      promise.then((value) => settle(() => resolve(value)), (error: unknown) => settle(() => reject(error instanceof Error ? error : new Error(String(error)))));
-    });
-  }
-}
 
 interface NodeDisk {
   readonly files: Map<string, string>;
@@ -917,21 +853,3 @@ type Sealed = Uint8Array & { sealedBy?: NodeId };
 
 /** What a keeper is told; seals of this cell need none. */
 const LEASE_KEYS = { sendKey: '5e'.repeat(32), receiveKey: 'ec'.repeat(32) };
-
-function memoryFiles(files: Map<string, string>, process: ProcessWorld): Files {
-  const absolute = (path: string): string => `/node/${path}`;
-  return {
-    read: (path) => process.ask(() => Promise.resolve(files.get(absolute(path)) ?? null)),
-    writeDurably: (path, text) => process.ask(() => Promise.resolve(void files.set(absolute(path), text))),
-    remove: (path) => process.ask(() => Promise.resolve(void files.delete(absolute(path)))),
-    list: (path) => process.ask(() => Promise.resolve([...files.keys()].filter((name) => name.startsWith(`${absolute(path)}/`)).map((name) => name.slice(absolute(path).length + 1)))),
-    absolute,
-  };
-}
-
-function memoryGenerations(generations: Map<string, number>, process: ProcessWorld): { seen(target: string): number; raise(target: string, generation: number): Promise<void> } {
-  return {
-    seen: (target) => generations.get(target) ?? 0,
-    raise: (target, generation) => process.ask(() => Promise.resolve(void generations.set(target, Math.max(generation, generations.get(target) ?? 0)))),
-  };
-}
