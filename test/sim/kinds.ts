@@ -71,7 +71,26 @@ export const FAULTS = {
   helperKill: { of: 28, longestMs: 10_000 },
   gossipHole: { of: 29, longestMs: 40_000 },
   bootStorm: { of: 30, longestMs: 10_000 },
+  heldRequest: { of: 10, longestMs: 40_000, silences: true },
+  heldMessage: { of: 10, longestMs: 40_000, silences: true },
+  saveCrash: { of: 13, longestMs: 60_000 },
+  saveCut: { of: 17, longestMs: 60_000, silences: true },
+  lateProgram: { of: 19, longestMs: 40_000 },
+  lateHelper: { of: 28, longestMs: 40_000 },
 } as const satisfies Readonly<Record<string, KindRule>>;
+
+/**
+ * Faults that wait for what the cell does (storm/traps.ts): armed for as long as they last, they spring when it happens, and count then. Each is about one
+ * of these: a command of the ledger, a method or message of the mesh, a part of what is saved, a program.
+ */
+export const TRAPS = {
+  heldRequest: ['expand', 'shrink', 'bootNode', 'readyNode', 'reportStarted', 'reportStopped', 'volumeFormatted', 'replicaWiped', 'replicaTainted', 'setDesired', 'readIndex', 'feed.open', 'volumeState', 'intent', 'any'],
+  heldMessage: ['vote', 'voteResponse', 'append', 'appendResponse', 'snapshot', 'feed', 'any'],
+  saveCrash: ['vote', 'term', 'snapshot', 'expand', 'shrink', 'bootNode', 'reportStopped', 'placeInstance', 'takeOver', 'intendFence', 'proveFenced', 'replaceReplica', 'any'],
+  saveCut: ['vote', 'expand', 'shrink', 'bootNode', 'reportStarted', 'reportStopped', 'placeInstance', 'takeOver', 'intendFence', 'proveFenced', 'replaceReplica', 'any'],
+  lateProgram: ['xl', 'drbdadm', 'drbdsetup', 'lvs', 'any'],
+  lateHelper: ['any'],
+} as const satisfies Readonly<Partial<Record<FaultKind, readonly string[]>>>;
 
 /** What users and guests do all the time: no node has a reason to die of it. */
 export const WORK = {
@@ -84,14 +103,22 @@ export const WORK = {
 } as const satisfies Readonly<Record<string, KindRule>>;
 
 export type FaultKind = keyof typeof FAULTS;
+export type TrapKind = keyof typeof TRAPS;
 export type WorkKind = keyof typeof WORK;
 export type EventKind = FaultKind | WorkKind;
 
 export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[];
+export const TRAP_KINDS = Object.keys(TRAPS) as readonly TrapKind[];
+/** Faults that strike at a time of the plan, whatever the cell does then. */
+export const TIMED_KINDS = FAULT_KINDS.filter((kind) => !isTrap(kind));
 export const WORK_KINDS = Object.keys(WORK) as readonly WorkKind[];
 
 export function isWork(kind: EventKind): kind is WorkKind {
   return kind in WORK;
+}
+
+export function isTrap(kind: EventKind): kind is TrapKind {
+  return kind in TRAPS;
 }
 
 /** The rule of a kind. */

@@ -11,8 +11,8 @@ import { HOUR_MS } from '../../shared/units.ts';
 import type { Chance } from '../../shared/world.ts';
 import { FINE } from '../support/virtual-mesh.ts';
 import type { NetworkWeather } from '../support/virtual-mesh.ts';
-import { FAULT_KINDS, ruleOf, WORK_KINDS } from './kinds.ts';
-import type { EventKind, FaultKind } from './kinds.ts';
+import { ruleOf, TIMED_KINDS, TRAP_KINDS, TRAPS, WORK_KINDS } from './kinds.ts';
+import type { EventKind, FaultKind, TrapKind } from './kinds.ts';
 
 /** Grows when the same plan would mean something else: an older one is not replayed. */
 export const PLAN_VERSION = 1;
@@ -26,6 +26,8 @@ export interface SimEvent {
   readonly how: number;
   /** How long it lasts, ms. */
   readonly forMs: number;
+  /** What a trap waits for (kinds.ts). */
+  readonly what?: string;
 }
 
 /** A storm, and the calm after it. */
@@ -65,8 +67,14 @@ export interface PlanWishes {
   readonly hours: number;
   /** No other kinds of fault than these (those of them that go together), all of them, and a seed that is not mild. Absent: the seed decides. */
   readonly kinds?: readonly FaultKind[];
+  /** With `kinds`: what the traps among them wait for. Absent: for anything that they know. */
+  readonly traps?: TrapWishes;
 }
 
+export type TrapWishes = Readonly<Partial<Record<TrapKind, readonly string[]>>>;
+
+/** Of the seeds that are not mild, so many have traps. */
+const TRAPPED_SHARE = 0.5;
 /** The shortest round: what bounds their number. */
 const ROUND_MS_MIN = 45_000;
 
@@ -87,10 +95,36 @@ export function planSeed(seed: number, wishes: PlanWishes): SimPlan {
     rounds.push(round);
     atMs += Math.max(ROUND_MS_MIN, round.stormMs + round.quietMs);
   }
-  return {
+  const plan: SimPlan = {
     version: PLAN_VERSION, seed, nodes, profile, hasBmc, isMild, spares: kinds.includes('nodeAdd') ? 2 : 0,
     instances: 1 + Math.floor(chance.next() * 3), rebuildAfterMs: 20_000 + Math.floor(chance.next() * 5) * 10_000, begins: isMild ? 'calm' : pickOf(['forming', 'creating', 'calm', 'calm'] as const, chance), limitMs, rounds,
   };
+  return isMild ? plan : withTraps(plan, { lies, wishes });
+}
+
+/** Traps have a stream of chance of their own: the other faults of a seed are what they would be without any. */
+function withTraps(plan: SimPlan, { lies, wishes }: { readonly lies: boolean; readonly wishes: PlanWishes }): SimPlan {
+  const chance = seededChance(plan.seed ^ 0x7247_5e7d);
+  const share = chance.next() < TRAPPED_SHARE ? 0.1 + 0.7 * chance.next() ** 1.5 : 0;
+  const kinds = TRAP_KINDS.filter((kind) => {
+    const isDrawn = chance.next() < share;
+    return (wishes.kinds === undefined ? isDrawn : wishes.kinds.includes(kind)) && !(lies && ruleOf(kind).silences === true);
+  });
+  if (kinds.length === 0) return plan;
+  return { ...plan, rounds: plan.rounds.map((round) => ({ ...round, events: [...round.events, ...planTraps(chance, round.stormMs, kinds, wishes.traps ?? TRAPS)].toSorted((one, other) => one.atMs - other.atMs) })) };
+}
+
+function planTraps(chance: Chance, stormMs: number, kinds: readonly TrapKind[], whats: TrapWishes): readonly SimEvent[] {
+  const meanGapMs = 1_500 + chance.next() ** 2 * 12_000;
+  const present = kinds.filter(() => chance.next() < 0.8);
+  const events: SimEvent[] = [];
+  for (let atMs = 0; present.length > 0;) {
+    atMs += Math.ceil(-Math.log(1 - chance.next()) * meanGapMs);
+    if (atMs >= stormMs) break;
+    const kind = pickOf(present, chance);
+    events.push({ atMs, kind, pick: chance.next(), how: chance.next(), forMs: durationOf(kind, chance), what: pickOf(whats[kind] ?? TRAPS[kind], chance) });
+  }
+  return events;
 }
 
 /** The kinds that a seed has. */
@@ -98,7 +132,7 @@ function swarm(chance: Chance, { hasBmc, lies, kinds }: { readonly hasBmc: boole
   const share = 0.05 + 0.6 * chance.next() ** 1.5;
   // Two assumptions of the fences are broken alone or not at all: a watchdog bites, and a BMC that says `off` while nothing is heard is right.
   const isWatchdogDead = chance.next() < 0.15;
-  return FAULT_KINDS.filter((kind) => {
+  return TIMED_KINDS.filter((kind) => {
     const isDrawn = chance.next() < share;
     const isOn = kinds === null ? isDrawn : kinds.includes(kind);
     const rule = ruleOf(kind);

@@ -29,6 +29,8 @@ export class MemoryStore implements LedgerStore {
   writeMs = WRITE_MS;
   /** True: every write fails, as on a disk that is full or broken. */
   isFailing = false;
+  /** Told each write as it begins. Its process may be dead after that. */
+  onSave: ((batch: LedgerSave) => void) | null = null;
   /** What is wrong with what was written: told at the next opening. */
   #damage: string | null = null;
   /** What is being written, in order. */
@@ -80,6 +82,7 @@ export class MemoryStore implements LedgerStore {
     if (!isAlive()) return await new Promise<never>(() => undefined);
     this.saves += 1;
     this.#pending.push(batch);
+    this.onSave?.(batch);
     await new Promise<void>((resolve) => {
       this.#world.timers.after(this.writeMs, resolve);
     });

@@ -44,6 +44,8 @@ import type { Datagrams, HelperCall, LogFact, NodeWorld, Runner, RunResult, Stre
 import type { CellAudit } from './cell-audit.ts';
 import { EventLoops } from './event-loops.ts';
 import { MemoryStore } from './memory-store.ts';
+import { Moments } from './moments.ts';
+import type { Moment } from './moments.ts';
 import { NodeFaults } from './node-faults.ts';
 import type { NodeClock } from './node-faults.ts';
 import { VirtualNetwork } from './virtual-mesh.ts';
@@ -123,6 +125,8 @@ export class VirtualCell {
   /** All machines of the room: what their addresses are counted by. */
   readonly #members: readonly NodeId[];
   readonly network: VirtualNetwork;
+  /** What happens at the edges of the cell's processes, for traps. */
+  readonly moments = new Moments();
   /** Where agents and keepers work; nothing costs them time unless a test says so. The coordinator asks as fast as it wants. */
   readonly loops: EventLoops;
   /** Told every datagram that is sent. */
@@ -151,7 +155,7 @@ export class VirtualCell {
     this.world = new VirtualWorld(options.seed ?? 1);
     if (options.onFact !== undefined) this.world.onFact(options.onFact);
     this.loops = new EventLoops(this.world);
-    this.network = new VirtualNetwork(this.world, this.loops);
+    this.network = new VirtualNetwork(this.world, this.loops, this.moments);
     this.#members = Array.from({ length: options.nodes + (options.spares ?? 0) }, (_, at) => parseNodeId(`node-${at + 1}`));
     this.nodeIds = this.#members.slice(0, options.nodes);
     this.spareIds = this.#members.slice(options.nodes);
@@ -197,7 +201,7 @@ export class VirtualCell {
       state = applied.state;
     };
     for (const id of this.nodeIds) give(this.#admission(id));
-    for (const id of this.#members) this.#disks.set(id, { files: new Map(), generations: new Map(), store: new MemoryStore(this.world), keeperCell: null });
+    for (const id of this.#members) this.#disks.set(id, { files: new Map(), generations: new Map(), store: this.#newStore(id), keeperCell: null });
     if (this.#options.nodes === 2) this.#coordinatorStore = new MemoryStore(this.world);
     give({ kind: 'admitCoordinator', coordinator: { id: COORDINATOR, peerId: 'peer-c', meshAddress: '/ip4/127.0.0.1/tcp/3999', storeUuid: this.#coordinatorStore?.storeUuid ?? null } });
     give({ kind: 'registerImage', image: { id: IMAGE, name: 'test', description: '', digest: DIGEST, sizeBytes: GIB / 16, architecture: 'x86_64', domainKind: 'pv', createdAt: this.world.clock.wallTime() } });
@@ -227,6 +231,14 @@ export class VirtualCell {
   #foundStore(store: MemoryStore, state: CellState, { voters, witnesses }: { readonly voters: readonly string[]; readonly witnesses: readonly string[] }): void {
     store.hardState = { term: 1, vote: null, commit: 1 };
     store.snapshot = { index: 1, term: 1, conf: { voters, learners: [], witnesses }, data: encodeSnapshot(state) };
+  }
+
+  #newStore(node: NodeId): MemoryStore {
+    const store = new MemoryStore(this.world);
+    store.onSave = (batch) => {
+      if (this.moments.areWatched) this.moments.tell({ kind: 'save', node, batch });
+    };
+    return store;
   }
 
   #disk(node: NodeId): NodeDisk {
@@ -468,7 +480,11 @@ export class VirtualCell {
     return {
       run: (argv, options) => process.ask(async () => {
         this.#options.audit?.onProgram(node, bootId, argv, options.stdin ?? '');
-        return await this.#withDeadline(argv, options.timeoutMs, this.faults(node).run(argv, async () => await this.room.run(node, bootId, argv, options.stdin ?? '')));
+        return await this.#withDeadline(argv, options.timeoutMs, this.faults(node).run(argv, async () => {
+          const result = await this.room.run(node, bootId, argv, options.stdin ?? '');
+          if (this.moments.areWatched) await this.#holdUp({ kind: 'program', node, argv });
+          return result;
+        }));
       }),
       stream: (argv, reader) => this.#withoutStreams.has(node) ? this.#brokenStream(process, reader) : this.#agentStream(node, bootId, argv, process, reader),
     };
@@ -617,13 +633,24 @@ export class VirtualCell {
       const { helper, agentWorld } = running;
       if (this.faults(node).areHelpersKilled) return KILLED_EXIT_CODE;
       const exitCode = helper === null || agentWorld === null ? null : await askAgent(running, this.#whenAnswering(node, helper), { event, resource });
-      if (exitCode !== null) return exitCode;
+      if (exitCode !== null) {
+        if (this.moments.areWatched) await this.#holdUp({ kind: 'helper', node, event, resource });
+        return exitCode;
+      }
       // Events that only inform wait for nobody (agent/room/helper.ts).
       if (event !== 'fence-peer' && event !== 'local-io-error') return 0;
       await new Promise<void>((resolve) => {
         this.world.timers.after(200, resolve);
       });
     }
+  }
+
+  async #holdUp(moment: Moment): Promise<void> {
+    const heldMs = this.moments.tell(moment);
+    if (heldMs === 0) return;
+    await new Promise<void>((resolve) => {
+      this.world.timers.after(heldMs, resolve);
+    });
   }
 
   /** An agent that is stopped takes no call before it goes on. */
@@ -637,7 +664,7 @@ export class VirtualCell {
   /** The node's agent died, and what its ledger store held is gone: the next one begins with an empty store. */
   loseStore(node: NodeId): void {
     this.killAgent(node);
-    this.#disk(node).store = new MemoryStore(this.world);
+    this.#disk(node).store = this.#newStore(node);
   }
 
   /** A datagram arrives that nobody sent just now: an old one again, or one of a stranger. */

@@ -11,6 +11,7 @@ import type { Chance, World } from '../../shared/world.ts';
 import { EventLoops } from './event-loops.ts';
 import { LinkFaults } from './link-faults.ts';
 import type { WorkKind } from './event-loops.ts';
+import { Moments } from './moments.ts';
 import { wireCopy } from './wire-copy.ts';
 
 /** How long a message takes in fine weather. */
@@ -26,12 +27,24 @@ export interface NetworkWeather {
 
 export const FINE: NetworkWeather = { lossShare: 0, duplicateShare: 0, jitterMs: 0 };
 
+/** What is carried from one member to another. `name`: of its method, channel or topic. */
+interface Parcel {
+  readonly kind: Exclude<WorkKind, 'datagram' | 'timer'>;
+  readonly name: string;
+  readonly value: unknown;
+  /** What an answer answers. */
+  readonly asked?: unknown;
+  readonly isOrdered?: boolean;
+}
+
 /** All members of one test. */
 export class VirtualNetwork {
   /** May be changed at any time; holds for messages that are sent from then on. */
   weather: NetworkWeather = FINE;
   /** What else is wrong with single links. */
   readonly faults = new LinkFaults();
+  /** Told each request, answer and message of a channel that is sent. */
+  readonly #moments: Moments;
   readonly #world: World;
   readonly #loops: EventLoops;
   readonly #meshes = new Map<MemberId, VirtualMesh>();
@@ -41,9 +54,10 @@ export class VirtualNetwork {
   readonly #lastArrivalMs = new Map<string, number>();
 
   /** `loops`: where members work; without it, each reacts at once. */
-  constructor(world: World, loops = new EventLoops(world)) {
+  constructor(world: World, loops = new EventLoops(world), moments = new Moments()) {
     this.#world = world;
     this.#loops = loops;
+    this.#moments = moments;
   }
 
   /** `isAlive` is false once the member's process is dead. */
@@ -98,11 +112,13 @@ export class VirtualNetwork {
   }
 
   /** Delivers a copy, as a wire would, unless the link is cut meanwhile. `isOrdered`: on the pair's one stream. */
-  carry(from: VirtualMesh, to: MemberId, value: unknown, kind: WorkKind, deliver: (mesh: VirtualMesh, copy: unknown) => void, isOrdered = false): void {
+  carry(from: VirtualMesh, to: MemberId, { kind, name, value, asked, isOrdered = false }: Parcel, deliver: (mesh: VirtualMesh, copy: unknown) => void): void {
     if (!from.isAlive() || this.#meshes.get(from.self) !== from) return;
     const copy = wireCopy(value);
     const target = this.#meshes.get(to);
-    for (const delayMs of this.delays(from.self, to)) {
+    const heldMs = this.#moments.areWatched ? this.#moments.tell({ kind, from: from.self, to, name, body: asked ?? copy }) : 0;
+    for (const shortestMs of this.delays(from.self, to)) {
+      const delayMs = shortestMs + heldMs;
       this.#world.timers.after(isOrdered ? this.#inOrder(from.self, to, delayMs) : delayMs, () => {
         const isThere = (): boolean => target !== undefined && this.#meshes.get(to) === target && target.isAlive();
         if (target === undefined || !isThere() || !this.connected(from.self, to)) return;
@@ -180,7 +196,7 @@ export class VirtualMesh implements Mesh {
 
   send(to: MemberId, channel: Channel, message: unknown): boolean {
     if (!this.#network.connected(this.self, to)) return false;
-    this.#network.carry(this, to, message, 'message', (mesh, copy) => mesh.#channels.get(channel)?.(this.self, copy), true);
+    this.#network.carry(this, to, { kind: 'message', name: channel, value: message, isOrdered: true }, (mesh, copy) => mesh.#channels.get(channel)?.(this.self, copy));
     return true;
   }
 
@@ -199,14 +215,14 @@ export class VirtualMesh implements Mesh {
         if (isOk) resolve(value);
         else reject(value instanceof Error ? value : new Error(String(value)));
       };
-      this.#network.carry(this, to, body, 'request', (mesh, copy) => {
+      this.#network.carry(this, to, { kind: 'request', name: method, value: body }, (mesh, copy) => {
         const handler = mesh.#methods.get(method);
         const answer = handler === undefined ? Promise.reject(new ClusterError('UnknownMethod', method, { retryable: false })) : handler(this.self, copy);
         answer.then(
-          (value) => this.#network.carry(mesh, this.self, value ?? null, 'answer', (back, result) => {
+          (value) => this.#network.carry(mesh, this.self, { kind: 'answer', name: method, value: value ?? null, asked: body }, (back, result) => {
             if (back === this) settle(true, result);
           }),
-          (error: unknown) => this.#network.carry(mesh, this.self, null, 'answer', (back) => {
+          (error: unknown) => this.#network.carry(mesh, this.self, { kind: 'answer', name: method, value: null, asked: body }, (back) => {
             if (back === this) settle(false, error);
           }),
         );
@@ -223,7 +239,7 @@ export class VirtualMesh implements Mesh {
     const sent = wireCopy(message);
     for (const other of others) {
       if (this.#network.faults.swallowsGossip(this.self, other)) continue;
-      this.#network.carry(this, other, sent, 'message', (mesh, copy) => mesh.#topics.get(topic)?.(this.self, copy));
+      this.#network.carry(this, other, { kind: 'message', name: topic, value: sent }, (mesh, copy) => mesh.#topics.get(topic)?.(this.self, copy));
     }
     return Promise.resolve(others.length > 0);
   }

@@ -101,7 +101,7 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'what an entry does depends on what its member did before, so that states part', source: 'SAFETY.md 3.6 (all deterministic), S21',
   },
   {
-    name: 'placed-twice', arena: 'cell', breaks: ['S1', 'S7', 'S5'], seeds: 400, theme: 'ledger',
+    name: 'placed-twice', arena: 'cell', breaks: ['S1', 'S7', 'S5'], seeds: 400, theme: 'starts',
     open: 'a start has to be decided again while the first decision waits to be committed',
     edits: [
       { file: PLACE, find: 'if (instance.generation !== command.expectGeneration) return rejected(\'staleGeneration\', `${instance.id} is at generation ${instance.generation}`);\n  if (!isWaiting(instance)) return rejected(\'wrongState\', `${instance.id} is ${instance.phase} and shall be ${instance.desired}`);\n  if (instance.holderBootId !== null)', replace: 'if (instance.generation < 0)' },

@@ -66,13 +66,13 @@ export const RAFT_BUGS: readonly Bug[] = [
     why: 'an old append takes back entries that were acknowledged since', source: 'Raft 5.3 (if an existing entry conflicts)',
   },
   {
-    name: 'vote-sent-before-saved', arena: 'cell', breaks: ['S11', 'S21'], seeds: 1_000, theme: 'ledger',
+    name: 'vote-sent-before-saved', arena: 'cell', breaks: ['S11', 'S21'], seeds: 1_000, theme: 'votes',
     open: 'a voter has to lose power between its answer and its write, and be asked again within one term',
     edits: [{ file: VOTER, find: '        await this.#save(ready);\n        if (this.#isStopped) return;\n        this.#contact.beforeSending();\n        for (const message of ready.messages) this.#send(withContact(this.#contact, message));', replace: '        this.#contact.beforeSending();\n        for (const message of ready.messages) this.#send(withContact(this.#contact, message));\n        await this.#save(ready);\n        if (this.#isStopped) return;' }],
     why: 'votes and acknowledgements leave before they are durable; a crash takes them back', source: 'SAFETY.md 1 (votes and term fsynced before reply)',
   },
   {
-    name: 'vote-not-saved', arena: 'cell', breaks: ['S11', 'S21'], seeds: 1_000, theme: 'ledger',
+    name: 'vote-not-saved', arena: 'cell', breaks: ['S11', 'S21'], seeds: 1_000, theme: 'votes',
     open: 'a voter has to restart and be asked again within one term',
     edits: [{ file: VOTER, find: '...(hardState === null ? {} : { hardState }),', replace: '...(hardState === null ? {} : { hardState: { ...hardState, vote: null } }),' }],
     why: 'who a member voted for is forgotten when it restarts', source: 'SAFETY.md 6.2 (vote not fsynced)',

@@ -5,10 +5,13 @@
  */
 import type { FaultKind } from '../kinds.ts';
 import { planSeed } from '../plan.ts';
-import type { Round, SimEvent, SimPlan } from '../plan.ts';
+import type { Round, SimEvent, SimPlan, TrapWishes } from '../plan.ts';
 import type { CellTheme } from './bug.ts';
 
-const THEMES: Readonly<Record<CellTheme, readonly FaultKind[]>> = {
+type PlainTheme = Exclude<CellTheme, keyof typeof TRAPPED>;
+
+/** Themes of faults that strike at any time. */
+const PLAIN: Readonly<Record<PlainTheme, readonly FaultKind[]>> = {
   replicas: ['powerCycle', 'reset', 'storageCut', 'storagePairCut', 'linkFlap', 'agentKill'],
   races: ['storageCut', 'linkFlap', 'storagePairCut', 'networkStorm', 'clog', 'slowStore', 'agentKill'],
   disks: ['diskFail', 'diskSlow', 'powerCycle', 'storageCut', 'agentKill'],
@@ -17,6 +20,14 @@ const THEMES: Readonly<Record<CellTheme, readonly FaultKind[]>> = {
   programs: ['programCrash', 'programFail', 'programFailAfter', 'programHang', 'helperKill', 'agentKill', 'reset'],
   power: ['bmcLies', 'bmcReboots', 'bmcUnreachable', 'powerCycle', 'rackOutage', 'siteOutage', 'agentPause'],
 };
+
+/** Themes with traps, which are about one thing each. */
+const TRAPPED = {
+  lateExpansions: { kinds: ['heldRequest', 'powerCycle', 'reset', 'storageCut', 'storagePairCut', 'linkFlap', 'agentKill'], traps: { heldRequest: ['expand'] } },
+  lateHelpers: { kinds: ['lateHelper', 'storageCut', 'storagePairCut', 'linkFlap', 'reset', 'agentKill'], traps: {} },
+  votes: { kinds: ['saveCrash', 'saveCut', 'heldMessage', 'leaderCrash'], traps: { saveCrash: ['vote', 'term'], saveCut: ['vote'], heldMessage: ['vote', 'voteResponse', 'append'] } },
+  starts: { kinds: ['saveCut', 'heldRequest', 'heldMessage', 'reset', 'agentKill'], traps: { saveCut: ['placeInstance', 'takeOver'], heldRequest: ['any'], heldMessage: ['append', 'appendResponse'] } },
+} as const satisfies Readonly<Record<string, { readonly kinds: readonly FaultKind[]; readonly traps: TrapWishes }>>;
 
 /** No round of a hunt begins after this, virtual hours: mostly one storm. Many short seeds find more than few long ones. */
 const HUNT_HOURS = 0.012;
@@ -33,11 +44,19 @@ const THEME_NODES = [3, 5, 4, 5];
 /** The plan of a hunt's seed. */
 export function planHunt(seed: number, theme: CellTheme | null): SimPlan {
   const wishes = { nodes: null, profile: null, hours: HUNT_HOURS };
-  const all = Object.values(THEMES);
-  const kinds = theme !== null ? THEMES[theme] : seed % 2 === 0 ? all[(seed / 2) % all.length] : undefined;
+  const inTurn = Object.values(PLAIN);
+  const kinds = theme !== null ? kindsOf(theme) : seed % 2 === 0 ? inTurn[(seed / 2) % inTurn.length] : undefined;
   if (kinds === undefined) return planSeed(seed, wishes);
-  const plan = planSeed(seed, { ...wishes, hours: THEME_HOURS, nodes: THEME_NODES[seed % THEME_NODES.length] ?? null, kinds });
+  const plan = planSeed(seed, { ...wishes, hours: THEME_HOURS, nodes: THEME_NODES[seed % THEME_NODES.length] ?? null, kinds, ...(theme !== null && isTrapped(theme) ? { traps: TRAPPED[theme].traps } : {}) });
   return { ...plan, limitMs: 0, rounds: [denseRound(plan.rounds)] };
+}
+
+function kindsOf(theme: CellTheme): readonly FaultKind[] {
+  return isTrapped(theme) ? TRAPPED[theme].kinds : PLAIN[theme];
+}
+
+function isTrapped(theme: CellTheme): theme is keyof typeof TRAPPED {
+  return theme in TRAPPED;
 }
 
 /** The storms of several rounds, each made dense, one after the other. */

@@ -4,6 +4,7 @@
 import type { NodeId } from '../../../shared/ids.ts';
 import type { InstanceRecord } from '../../../shared/model/instance.ts';
 import type { VirtualCell } from '../../support/virtual-cell.ts';
+import type { Moment } from '../../support/moments.ts';
 import type { Round, SimEvent } from '../plan.ts';
 
 export interface StormSite {
@@ -22,6 +23,11 @@ export interface StormSite {
   keepQuiet(forMs: number): void;
   /** Springs at the next entry that the leader applies. */
   setTrap(spring: (leader: NodeId) => void): void;
+  /**
+   * Waits, for as long as the event lasts, until `spring` does not say null; at most so many times, and then the event strikes. What `spring` says is for how
+   * long the moment is held up, ms.
+   */
+  trap(timesMax: number, spring: (moment: Moment) => number | null): void;
   /** Whether users terminate it: not what a checker looks at. */
   mayTerminate(instance: InstanceRecord): boolean;
   /** Something happened that must not. */
@@ -30,7 +36,7 @@ export interface StormSite {
   readonly cordoned: Set<NodeId>;
 }
 
-/** What an event does to the node it picked; whether it did anything. */
+/** What an event does to the node it picked; whether it did anything (a trap does later, if ever). */
 export type Strike = (site: StormSite, event: SimEvent, node: NodeId) => boolean;
 
 /** One of these, chosen by a number in [0, 1); undefined when there is none. */

@@ -7,6 +7,7 @@ import type { MemberId, NodeId } from '../../../shared/ids.ts';
 import type { InstanceRecord } from '../../../shared/model/instance.ts';
 import { FINE } from '../../support/virtual-mesh.ts';
 import type { VirtualCell } from '../../support/virtual-cell.ts';
+import type { Moment } from '../../support/moments.ts';
 import type { Phase } from '../coverage.ts';
 import { isWork } from '../kinds.ts';
 import type { EventKind } from '../kinds.ts';
@@ -20,6 +21,7 @@ import { agentKill, agentLoop, agentPause, coordinatorKill, domainWedge, keeperK
 import { helperKill, programFail, programFailAfter, programHang, programLie } from './programs.ts';
 import { pickFrom, startProcesses } from './site.ts';
 import type { StormSite, Strike } from './site.ts';
+import { heldMessage, heldRequest, lateHelper, lateProgram, saveCrash, saveCut } from './traps.ts';
 import { guestEnd, userReboot, userRun, userStart, userStop, userTerminate } from './users.ts';
 
 const STRIKES: Readonly<Record<EventKind, Strike>> = {
@@ -28,6 +30,7 @@ const STRIKES: Readonly<Record<EventKind, Strike>> = {
   pairCut, oneWay, split, ring, networkStorm, clog, meshCut, storageCut, storagePairCut, linkFlap, gossipHole, stray,
   clockRate, wallStep, diskFail, diskSlow, slowStore, storeFull, storeDamaged, storeLost, nodeAdd, nodeRemove, cordon,
   programHang, programFail, programFailAfter, programLie, helperKill,
+  heldRequest, heldMessage, saveCrash, saveCut, lateProgram, lateHelper,
   userRun, userStop, userStart, userReboot, userTerminate, guestEnd,
 };
 /** What takes no part in keeping data: a disk may fail beside it, and the loss of nothing else falls into that window (SAFETY.md 2.5). */
@@ -169,6 +172,7 @@ export class Storm {
       setTrap: (spring) => {
         this.#trap = spring;
       },
+      trap: (timesMax, spring) => this.#arm(round, event, node, timesMax, spring),
       isQuiet: () => [...this.#broken].every(({ kind }) => HARMLESS.includes(kind)),
       keepQuiet: (forMs) => {
         this.#quietUntilMs = nowMs + forMs;
@@ -177,6 +181,21 @@ export class Storm {
     const before = this.#listener.phases();
     this.#wasOperated ||= event.kind === 'cordon' || event.kind === 'nodeRemove';
     if (STRIKES[event.kind](site, event, node)) this.#listener.onStrike(event, node, before);
+  }
+
+  /** A trap springs as other faults strike: in its own storm, and not in the quiet that a failed disk needs around it. */
+  #arm(round: Round, event: SimEvent, node: NodeId, timesMax: number, spring: (moment: Moment) => number | null): void {
+    const { clock } = this.#cell.world;
+    let timesLeft = timesMax;
+    const disarm = this.#cell.moments.watch((moment) => {
+      if (timesLeft === 0 || this.#round !== round || clock.nowMs() < this.#quietUntilMs) return 0;
+      const heldMs = spring(moment);
+      if (heldMs === null) return 0;
+      timesLeft -= 1;
+      this.#listener.onStrike(event, node, this.#listener.phases());
+      return heldMs;
+    });
+    this.#later(event.kind, event.forMs, [], disarm);
   }
 
   #later(kind: EventKind, forMs: number, nodes: readonly NodeId[], undo: () => void): void {
