@@ -27,6 +27,8 @@ export type VolumeStep =
   /** The disk could not be attached when the resource came up; it may be there by now (`adjust`). */
   | { readonly kind: 'attach' }
   | { readonly kind: 'disconnectForce'; readonly reason: string }
+  /** I/O is frozen and nobody was asked whether it may go on: the kernel asks anew when it is disconnected (then `connect`). */
+  | { readonly kind: 'askAgain'; readonly reason: string }
   | { readonly kind: 'promote' }
   /** The one allowed `primary --force`: the volume has no content yet. */
   | { readonly kind: 'promoteNew' }
@@ -60,6 +62,8 @@ export interface VolumeView {
   readonly promotionWaitedMs: number | null;
   /** How long {@link isForgotten} has been so, ms; null or absent: it is not. */
   readonly forgottenForMs?: number | null;
+  /** How long {@link isFrozen} has been so with no call of the fence-peer helper under way here, ms; null or absent: it is not. */
+  readonly unaskedForMs?: number | null;
   /** Whether this node has given the instance's start back, and the ledger has not said yet that it took it. Absent: it has not. */
   readonly isGivenBack?: boolean;
   /** How long this replica has been without its disk (DRBD shows none, or it could not be made), ms; null or absent: it is not. */
@@ -71,6 +75,12 @@ export const CONNECT_WAIT_MS = 5_000;
 
 /** How long blocks may stay out of sync on a connection that copies nothing, before something is done about it. */
 export const FORGOTTEN_WAIT_MS = 10_000;
+
+/**
+ * How long a primary may be frozen with no call of the fence-peer helper under way before the kernel is made to ask again. Longer than a kernel
+ * takes to start the helper, and than two ends need to find each other (connect-int, SAFETY.md 2.2), which an attempt begins anew.
+ */
+export const UNASKED_WAIT_MS = 5_000;
 
 /**
  * How long a replica may be without its disk, which is tried again all the while, before it is given up for a new one. Longer
@@ -244,6 +254,7 @@ function firstPromotionStep(view: VolumeView, resource: ObservedResource): Volum
 /** The volume is primary here, rightly: keep the in-sync set true and the connection alive. */
 function servingStep(view: VolumeView, resource: ObservedResource): VolumeStep {
   const { volume, self } = view;
+  if (isFrozen(resource)) return frozenStep(view, resource);
   if (!volume.formatted) return { kind: 'writeImage' };
   const others = volume.inSync.filter((node) => node !== self.node);
   if (others.length > 0 && isPeerLosingWrites(resource)) {
@@ -258,6 +269,22 @@ function servingStep(view: VolumeView, resource: ObservedResource): VolumeStep {
     return { kind: 'disconnectForce', reason: 'blocks are out of sync that only a new connection copies' };
   }
   return expansionStep(view, resource);
+}
+
+/** Whether a primary does no I/O until somebody says that its lost peer may no longer count (SAFETY.md 2.1, fact 3). */
+export function isFrozen(resource: ObservedResource): boolean {
+  return resource.role === 'Primary' && !isConnected(resource) && resource.suspended.includes('fencing');
+}
+
+/**
+ * The kernel asks once for each loss of its peer. A helper that was killed gave no answer, and nothing asks again before the peer is back, which it
+ * may never be. Measured (DRBD.md A4): a frozen primary that is disconnected calls the helper anew; it stays frozen, and keeps its
+ * requests, until that one answers. It connects again at once, also to a node that is dead: only a connection can be disconnected.
+ */
+function frozenStep({ unaskedForMs }: VolumeView, { connection }: ObservedResource): VolumeStep {
+  if (connection === null || connection === 'StandAlone') return { kind: 'connect' };
+  const isUnasked = connection === 'Connecting' && (unaskedForMs ?? 0) >= UNASKED_WAIT_MS;
+  return isUnasked ? { kind: 'askAgain', reason: 'it is frozen, and no call of the fence-peer helper is under way' } : wait('DRBD asks whether it may go on without the other replica');
 }
 
 /**

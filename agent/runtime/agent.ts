@@ -82,6 +82,7 @@ export function startAgent(ports: AgentPorts): Agent {
       const resource = await askPeer(mesh, peer, volume);
       return isComplete(resource) && resource.outOfSyncBytes > 0;
     },
+    isAsked: (volume) => fencePeer.isAsked(volume),
   });
   const fencePeer = new FencePeer({
     self, world, machine: world.machine, files: world.files, log: ledger, promoting: reconciler.promoting,

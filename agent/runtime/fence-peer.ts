@@ -46,12 +46,18 @@ export const TAINTED_DIRECTORY = 'tainted';
 /** Answers the kernel's helper calls of one node. */
 export class FencePeer {
   readonly #options: FencePeerOptions;
+  /** The newest call of each volume, while it is under way. */
   readonly #newest = new Map<VolumeId, object>();
   readonly #alarms: Alarms;
 
   constructor(options: FencePeerOptions) {
     this.#options = options;
     this.#alarms = new Alarms(options.world);
+  }
+
+  /** Whether the kernel asks about this volume now. */
+  isAsked(id: VolumeId): boolean {
+    return this.#newest.has(id);
   }
 
   async answer(call: HelperCall): Promise<number> {
@@ -74,9 +80,17 @@ export class FencePeer {
   }
 
   async #fencePeer(id: VolumeId): Promise<number> {
-    const { log, world, resources, promoting } = this.#options;
     const token = {};
     this.#newest.set(id, token);
+    try {
+      return await this.#answerNewest(id, token);
+    } finally {
+      if (this.#newest.get(id) === token) this.#newest.delete(id);
+    }
+  }
+
+  async #answerNewest(id: VolumeId, token: object): Promise<number> {
+    const { log, world, resources, promoting } = this.#options;
     const askedAtMs = world.clock.nowMs();
     for (;;) {
       if (this.#newest.get(id) !== token) return NOT_DECIDED;

@@ -8,7 +8,7 @@ import type { NodeId, VolumeId } from '../../shared/ids.ts';
 import type { CellState } from '../../shared/model/cell.ts';
 import type { VolumeRecord } from '../../shared/model/volume.ts';
 import { Turns } from '../../shared/turns.ts';
-import { isForgotten, nextVolumeStep } from '../machines/volume-steps.ts';
+import { isForgotten, isFrozen, nextVolumeStep } from '../machines/volume-steps.ts';
 import type { VolumeStep } from '../machines/volume-steps.ts';
 import { ALARM_REPEAT_MS } from './alarms.ts';
 import { Builds } from './builds.ts';
@@ -27,6 +27,8 @@ export interface VolumeWorkPorts extends WorkPorts {
   readonly peerAgrees: (peer: NodeId, volume: VolumeId) => Promise<boolean>;
   /** Asks the other end whether it counts blocks as out of sync on a connection that copies nothing; false when it does not answer. */
   readonly peerMisses: (peer: NodeId, volume: VolumeId) => Promise<boolean>;
+  /** Whether a call of the fence-peer helper for a volume is under way here. */
+  readonly isAsked: (volume: VolumeId) => boolean;
   /** Asks for a look at a volume. */
   readonly touch: (volume: VolumeId) => void;
 }
@@ -43,6 +45,7 @@ export class VolumeWork {
   readonly #promotingSince: Since = new Map();
   readonly #forgottenSince: Since = new Map();
   readonly #withoutDiskSince: Since = new Map();
+  readonly #unaskedSince: Since = new Map();
   readonly #heldUp = new Map<VolumeId, string>();
   /** Volumes for which `primary` runs now: the fence-peer helper answers these from the permit that was made before. */
   readonly promoting = new Set<VolumeId>();
@@ -71,15 +74,13 @@ export class VolumeWork {
       this.#heldUp.set(id, 'other new volumes are made on this node first');
       return 'later';
     }
-    const { self, world } = this.#ports;
+    const { self } = this.#ports;
     const isPromotionDue = volume.holder === self.node && this.#isStartingHere(state, volume) && this.#ports.sight.observed().resources.get(id)?.role !== 'Primary';
-    if (!isPromotionDue) this.#promotingSince.delete(id);
-    else if (!this.#promotingSince.has(id)) this.#promotingSince.set(id, world.clock.nowMs());
+    this.#note(this.#promotingSince, id, isPromotionDue);
     const resource = this.#ports.sight.observed().resources.get(id);
-    if (resource === undefined || !isForgotten(volume, self, resource)) this.#forgottenSince.delete(id);
-    else if (!this.#forgottenSince.has(id)) this.#forgottenSince.set(id, world.clock.nowMs());
-    if (resource?.disk === 'Diskless') this.#lacksDisk(id);
-    else if (resource !== undefined) this.#withoutDiskSince.delete(id);
+    this.#note(this.#forgottenSince, id, resource !== undefined && isForgotten(volume, self, resource));
+    this.#note(this.#unaskedSince, id, resource !== undefined && isFrozen(resource) && !this.#ports.isAsked(id));
+    if (resource !== undefined) this.#note(this.#withoutDiskSince, id, resource.disk === 'Diskless');
     const step = this.#stepFor(state, volume);
     try {
       const verdict = await this.#take(volume, step, this.#wantedConfig(state, volume));
@@ -115,11 +116,14 @@ export class VolumeWork {
       promotionWaitedMs: ageOf(this.#promotingSince.get(volume.id), world.clock.nowMs()),
       forgottenForMs: ageOf(this.#forgottenSince.get(volume.id), world.clock.nowMs()),
       withoutDiskForMs: ageOf(this.#withoutDiskSince.get(volume.id), world.clock.nowMs()),
+      unaskedForMs: ageOf(this.#unaskedSince.get(volume.id), world.clock.nowMs()),
     });
   }
 
-  #lacksDisk(id: VolumeId): void {
-    if (!this.#withoutDiskSince.has(id)) this.#withoutDiskSince.set(id, this.#ports.world.clock.nowMs());
+  /** Remembers since when something is so. */
+  #note(since: Since, id: VolumeId, isSo: boolean): void {
+    if (!isSo) since.delete(id);
+    else if (!since.has(id)) since.set(id, this.#ports.world.clock.nowMs());
   }
 
   #wantedConfig(state: CellState, volume: VolumeRecord): string {
@@ -163,6 +167,10 @@ export class VolumeWork {
       case 'disconnectForce':
         await replicas.disconnectForce(id);
         return 'again';
+      case 'askAgain':
+        await this.#asReplica(volume, step, 'keep', async () => await replicas.disconnectForce(id));
+        this.#unaskedSince.delete(id);
+        return WAIT_MS;
       case 'resync':
         if (await this.#ports.peerMisses(step.source, id)) await this.#asReplica(volume, step, 'keep', async () => await replicas.invalidate(id));
         // Otherwise it misses nothing, or does not answer: asked again in a while.
@@ -214,7 +222,7 @@ export class VolumeWork {
     try {
       await replicas.createReplica(volume.id, volume.sizeBytes);
     } catch (error) {
-      this.#lacksDisk(volume.id);
+      this.#note(this.#withoutDiskSince, volume.id, true);
       this.#builds.finish(volume.id);
       throw error;
     }

@@ -21,10 +21,11 @@ const PLAIN: Readonly<Record<PlainTheme, readonly FaultKind[]>> = {
   power: ['bmcLies', 'bmcReboots', 'bmcUnreachable', 'powerCycle', 'rackOutage', 'siteOutage', 'agentPause'],
 };
 
-/** Themes with traps, which are about one thing each. */
+/** Themes that are about one thing each, most of them with traps. */
 const TRAPPED = {
   lateExpansions: { kinds: ['heldRequest', 'powerCycle', 'reset', 'storageCut', 'storagePairCut', 'linkFlap', 'agentKill'], traps: { heldRequest: ['expand'] } },
   lateHelpers: { kinds: ['lateHelper', 'storageCut', 'storagePairCut', 'linkFlap', 'reset', 'agentKill'], traps: {} },
+  helpers: { kinds: ['helperKill', 'powerCycle', 'storageCut'], traps: {} },
   votes: { kinds: ['saveCrash', 'saveCut', 'heldMessage', 'leaderCrash'], traps: { saveCrash: ['vote', 'term'], saveCut: ['vote'], heldMessage: ['vote', 'voteResponse', 'append'] } },
   starts: { kinds: ['saveCut', 'heldRequest', 'heldMessage', 'reset', 'agentKill'], traps: { saveCut: ['placeInstance', 'takeOver'], heldRequest: ['any'], heldMessage: ['append', 'appendResponse'] } },
 } as const satisfies Readonly<Record<string, { readonly kinds: readonly FaultKind[]; readonly traps: TrapWishes }>>;

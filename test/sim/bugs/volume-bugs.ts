@@ -65,11 +65,16 @@ export const VOLUME_BUGS: readonly Bug[] = [
     why: 'fence-peer is answered from an in-sync set that was read before, so an expansion under way is not outdated', source: 'SAFETY.md 2.3 (answering Shrink from a cached ISR)',
   },
   {
+    name: 'frozen-unasked', arena: 'cell', breaks: ['L3'], seeds: 60, theme: 'helpers',
+    edits: [{ file: STEPS, find: '(unaskedForMs ?? 0) >= UNASKED_WAIT_MS', replace: '(unaskedForMs ?? 0) > Number.MAX_SAFE_INTEGER' }],
+    why: 'a primary whose fence-peer helper was killed stays frozen until its peer is back', source: 'DRBD.md A4, L3',
+  },
+  {
     name: 'old-outage-answered', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 1_000, theme: 'races',
     open: 'a helper has to answer after the connection came back and was lost again',
     edits: [
       { file: KERNEL, find: 'if (resource.connectCount !== connectCount) resource.say(', replace: 'if (resource.connectCount < connectCount) resource.say(' },
-      { file: FENCE_PEER, find: 'if (this.#newest.get(id) !== token) return NOT_DECIDED;', replace: 'if (!this.#newest.has(id)) return NOT_DECIDED;' },
+      { file: FENCE_PEER, find: 'if (this.#newest.get(id) !== token) return NOT_DECIDED;', replace: 'if (token === null) return NOT_DECIDED;' },
     ],
     why: 'the answer to an older loss of the peer counts for a newer one (as `resume-io` would)', source: 'SAFETY.md 2.3 (no connect_cnt), DRBD.md A4 (a second helper that answers late)',
     masked: 'the kernel counts connections, and the agent answers only the newest call',

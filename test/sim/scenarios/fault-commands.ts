@@ -60,6 +60,12 @@ export const FAULT_COMMANDS: readonly CommandKind[] = [
     cell.loseStore(node);
     cell.startAgent(node);
   }) },
+  { sentence: 'helpers of A are killed (those that its DRBD calls, as they start)', pattern: /^helpers of (.+) are killed$/, run: each(({ cell }, node) => {
+    cell.faults(node).areHelpersKilled = true;
+  }) },
+  { sentence: 'helpers of A work again', pattern: /^helpers of (.+) work again$/, run: each(({ cell }, node) => {
+    cell.faults(node).areHelpersKilled = false;
+  }) },
   { sentence: 'DRBD events of A are deaf', pattern: /^DRBD events of (.+) are deaf$/, run: each(({ cell }, node) => cell.setStreams(node, false)) },
   { sentence: 'DRBD events of A are heard', pattern: /^DRBD events of (.+) are heard$/, run: each(({ cell }, node) => cell.setStreams(node, true)) },
   { sentence: '"xl create" fails on A (or hangs, denies, lies)', pattern: /^"(.+)" (\w+) on (.+)$/, run: programFails },

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CONNECT_WAIT_MS, DISK_WAIT_MS, FORGOTTEN_WAIT_MS, nextVolumeStep } from '../../../../agent/machines/volume-steps.ts';
+import { CONNECT_WAIT_MS, DISK_WAIT_MS, FORGOTTEN_WAIT_MS, nextVolumeStep, UNASKED_WAIT_MS } from '../../../../agent/machines/volume-steps.ts';
 import type { VolumeStep } from '../../../../agent/machines/volume-steps.ts';
 import type { Observed, ObservedResource } from '../../../../agent/machines/observed.ts';
 import type { ObservedDomain } from '../../../../shared/model/domain.ts';
@@ -28,6 +28,7 @@ interface Case {
   readonly waitedMs?: number;
   readonly forgottenForMs?: number;
   readonly withoutDiskForMs?: number;
+  readonly unaskedForMs?: number;
   readonly isGivenBack?: boolean;
 }
 
@@ -48,7 +49,7 @@ function step(given: Case): VolumeStep {
     domains: new Map(given.domain === undefined ? [] : [[inst, { instance: inst, domainId: 1, state: 'running', generation: 3, bootId: bootA, ...given.domain }]]),
     configs: new Map([[vol, given.config ?? 'wanted']]),
   };
-  return nextVolumeStep({ state, volume, self: { node: A, bootId: bootA }, observed, wantedConfig: 'wanted', promotionWaitedMs: given.waitedMs ?? 0, forgottenForMs: given.forgottenForMs ?? null, withoutDiskForMs: given.withoutDiskForMs ?? null, isGivenBack: given.isGivenBack ?? false });
+  return nextVolumeStep({ state, volume, self: { node: A, bootId: bootA }, observed, wantedConfig: 'wanted', promotionWaitedMs: given.waitedMs ?? 0, forgottenForMs: given.forgottenForMs ?? null, withoutDiskForMs: given.withoutDiskForMs ?? null, unaskedForMs: given.unaskedForMs ?? null, isGivenBack: given.isGivenBack ?? false });
 }
 
 const alone = { connection: 'Connecting', replication: null, peerDisk: 'DUnknown', peerRole: 'Unknown' } as const;
@@ -165,6 +166,29 @@ serving('connects anew for blocks that DRBD does not copy by itself, once it is 
   assert.is(step({ ...given, forgottenForMs: FORGOTTEN_WAIT_MS - 1 }).kind, 'wait');
   assert.is(step({ ...given, forgottenForMs: FORGOTTEN_WAIT_MS }).kind, 'disconnectForce');
   assert.is(step({ ...given, volume: { inSync: [A, B] }, forgottenForMs: FORGOTTEN_WAIT_MS }).kind, 'shrink', 'never before the peer is out of the set');
+});
+const frozen = { ...running, resource: { ...alone, role: 'Primary', suspended: ['fencing'] } } as const;
+serving('that is frozen waits for the helper, and has the kernel ask again when nobody was asked for a while', () => {
+  for (const peer of [{}, fencedPeer]) {
+    assert.is(step({ ...frozen, peer }).kind, 'wait', 'a call is under way');
+    assert.is(step({ ...frozen, peer, unaskedForMs: UNASKED_WAIT_MS - 1 }).kind, 'wait');
+    assert.is(step({ ...frozen, peer, unaskedForMs: UNASKED_WAIT_MS }).kind, 'askAgain');
+  }
+});
+serving('that is frozen connects before it asks again, also to a node that is dead: only a connection can be disconnected', () => {
+  for (const connection of [null, 'StandAlone']) {
+    assert.is(step({ ...frozen, peer: fencedPeer, resource: { ...frozen.resource, connection }, unaskedForMs: UNASKED_WAIT_MS }).kind, 'connect');
+  }
+});
+serving('asks again in no other state', () => {
+  const late = { ...frozen, unaskedForMs: UNASKED_WAIT_MS } as const;
+  for (const connection of ['Connected', 'Unconnected', 'Disconnecting', 'NetworkFailure', 'BrokenPipe', 'Timeout', 'WFReportParams']) {
+    assert.is.not(step({ ...late, resource: { ...frozen.resource, connection } }).kind, 'askAgain', connection);
+  }
+  for (const suspended of [[], ['user'], ['no-data']]) assert.is.not(step({ ...late, resource: { ...frozen.resource, suspended } }).kind, 'askAgain', suspended.join());
+  assert.is.not(step({ ...late, volume: { holder: B, holderBootId: bootB } }).kind, 'askAgain', 'another node holds it');
+  assert.is.not(step({ ...late, volume: { holderBootId: bootB } }).kind, 'askAgain', 'it was held in another boot');
+  assert.is.not(step({ ...late, volume: { tainted: [A] } }).kind, 'askAgain', 'its disk failed');
 });
 serving.run();
 

@@ -118,6 +118,21 @@ fencePeer('refuses a promotion under a permit while the ledger counts the other 
   assert.is(answer.code, NOT_DECIDED);
 });
 
+fencePeer('is under way until the newest call has its answer', async () => {
+  const { world, seen, answer, part } = setUp({ state: EMPTY, resource: FROZEN, canRead: false });
+  await world.advance(1_000);
+  assert.ok(part.isAsked(VOLUME));
+  const second = part.answer({ event: 'fence-peer', resource: VOLUME });
+  await world.advance(1_000);
+  assert.is(answer.code, NOT_DECIDED, 'the older call is overtaken');
+  assert.ok(part.isAsked(VOLUME), 'the newer one is not answered yet');
+  seen.state = heldBy(NODE);
+  seen.canRead = true;
+  await world.advance(1_000);
+  assert.is(await second, PEER_OUTDATED);
+  assert.not.ok(part.isAsked(VOLUME));
+});
+
 fencePeer('to a failed disk is a reset, also when the mark cannot be written', async () => {
   for (const writeDurably of [() => Promise.reject(new Error('no space')), () => new Promise<void>(() => undefined)]) {
     const { world, seen } = setUp({ state: heldBy(NODE), resource: FROZEN, writeDurably, event: 'local-io-error' });
