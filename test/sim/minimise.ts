@@ -1,8 +1,8 @@
 /**
  * What is the shortest plan that still fails in the same way? Delta debugging (Zeller, Hildebrandt 2002) over a failing plan.
  *
- * First whole rounds go, the last ones first, since a failure ends its run; then events, in ever smaller parts; then durations shrink and the network
- * clears up. Whatever does not make the failure go away stays away.
+ * First whole rounds go: those after the failure, which ends its run, then as many as possible of those before, since a run is as long as its rounds;
+ * then events, in ever smaller parts; then durations shrink and the network clears up. Whatever does not make the failure go away stays away.
  */
 import { FINE } from '../support/virtual-mesh.ts';
 import { eventCount } from './plan.ts';
@@ -36,15 +36,24 @@ export async function minimise(failing: SimPlan, verdict: Verdict, runsMax: numb
     plan = candidate;
     return true;
   };
-  for (let count = 1; count < plan.rounds.length; count += 1) {
-    if (await attempt(withRounds(plan, plan.rounds.slice(0, count)))) break;
-  }
-  for (let at = 0; at < plan.rounds.length - 1;) {
-    if (!(await attempt(withRounds(plan, plan.rounds.toSpliced(at, 1))))) at += 1;
-  }
+  await cutRounds(() => plan, attempt);
   await cutEvents(() => plan, attempt);
   await shorten(() => plan, attempt);
   return { plan, runs };
+}
+
+/** Takes rounds away. Whatever ran before the failure runs the same without the rounds after it, so where it fails is found by halving. */
+async function cutRounds(plan: () => SimPlan, attempt: (candidate: SimPlan) => Promise<boolean>): Promise<void> {
+  for (let passing = 0; plan().rounds.length - passing > 1;) {
+    const count = Math.floor((passing + plan().rounds.length) / 2);
+    if (!(await attempt(withRounds(plan(), plan().rounds.slice(0, count))))) passing = count;
+  }
+  for (let count = 1; count < plan().rounds.length; count *= 2) {
+    if (await attempt(withRounds(plan(), plan().rounds.slice(-count)))) break;
+  }
+  for (let at = 0; at < plan().rounds.length - 1;) {
+    if (!(await attempt(withRounds(plan(), plan().rounds.toSpliced(at, 1))))) at += 1;
+  }
 }
 
 /** Takes events away: halves first, then quarters, and so on, until no single one can go. */
