@@ -6,13 +6,16 @@
  *
  * Sitting voters are kept as long as they are of use; places go to nodes of failure domains that have none yet. A
  * voter that is gone for long is replaced only while the others are a live majority and somebody can take its place
- * (SAFETY.md 3.3). A member with a new store is a new voter: its old voter id is *vacant*, which nobody has to wait for. It can only be
- * removed, after another one votes in its place: with three voters, taking it out first would leave two, of which both are needed,
- * and nothing would be gained, for three with a vacant one need both others as well.
+ * (SAFETY.md 3.3).
+ *
+ * A member with a new store is a new voter: its old voter id is *vacant*, a seat that nobody will ever vote from again. It is taken out
+ * before its heir votes, never after. No step down, for it stood on nothing: a majority of the rest is never larger than the majority was (two of
+ * two, where it was two of three), and whoever is left is the same. With the heir first there are four voters for a while, and three are needed, of
+ * which the heir is one: should its node die again just then, both others together could decide nothing until it is back.
  *
  * At most one seat changes hands in half a minute. Within that change the pause guards against doubt, whether the old voter comes
- * back; about a vacant one there is none. So its heir votes as soon as it has kept up for ten seconds, and it goes at once after
- * that: until it goes there is one voter more than should be, and the majority is larger by one.
+ * back; about a vacant one there is none. So its heir follows at once: the number of those that should be is odd, and one vote short of
+ * it a further one makes no majority larger.
  */
 import { memberOfVoter, voterIdOf } from '../../shared/ids.ts';
 import type { MemberId, VoterId } from '../../shared/ids.ts';
@@ -91,21 +94,22 @@ export function planVoters(conf: VoterConf, state: CellState, hints: VoterHints,
   const wanted = wantedVoters(conf, candidates, hints.leader);
   const step = nextStep(conf, hints, candidates, wanted);
   if (step.kind === 'none') return step;
-  // The first voters of a young cell are added without a pause: they make it safer, and nothing can flap yet.
+  // Fewer than there should be: whoever comes makes it safer, and what is left is no smaller for it.
   const isGrowth = step.change.kind !== 'remove' && conf.voters.length < wanted.size;
   if (isGrowth) return step;
   const { kind, voter } = step.change;
   const steadyMs = hints.caughtUpMs.get(voter) ?? 0;
   if (kind === 'promote' && steadyMs < CAUGHT_UP_MS) return { kind: 'none', reason: 'catchingUp', detail: `${memberOfVoter(voter)} has kept up for ${Math.round(steadyMs)} ms` };
   const waitMs = hints.lastChangeAtMs === null ? 0 : hints.lastChangeAtMs + VOTER_CHANGE_INTERVAL_MS - nowMs;
-  if (waitMs <= 0 || isOnBehalfOfVacant(conf, candidates, step.change)) return step;
+  // A vacant seat beside enough others only makes the majority larger.
+  const isExcess = kind === 'remove' && conf.voters.length > wanted.size && vacantSeat(conf, candidates, hints) === voter;
+  if (waitMs <= 0 || isExcess) return step;
   return { kind: 'none', reason: 'tooSoon', detail: `the last change was ${Math.round(VOTER_CHANGE_INTERVAL_MS - waitMs)} ms ago` };
 }
 
-/** A second or third step of a vacant voter's replacement: its heir's vote, or its own removal. The first one begins a new change. */
-function isOnBehalfOfVacant(conf: VoterConf, candidates: readonly Candidate[], { kind, voter }: VoterChange): boolean {
-  const vacant = conf.voters.filter((sitting) => !candidates.some((candidate) => candidate.voter === sitting));
-  return kind === 'promote' ? vacant.length > 0 : kind === 'remove' && vacant.includes(voter);
+/** A voter whose store is no more, or whose node was removed. */
+function vacantSeat(conf: VoterConf, candidates: readonly Candidate[], { leader }: VoterHints): VoterId | undefined {
+  return conf.voters.find((sitting) => sitting !== leader && !candidates.some((candidate) => candidate.voter === sitting));
 }
 
 /**
@@ -179,6 +183,8 @@ function nextStep(conf: VoterConf, hints: VoterHints, candidates: readonly Candi
     return { kind: 'none', reason: 'noMajority', detail: `only ${alive} of ${conf.voters.length} voters answer` };
   }
   if (stale !== undefined) return change('remove', stale, conf.witnesses.includes(stale), `${stale} belongs to a store that is no more`);
+  const vacant = vacantSeat(conf, candidates, hints);
+  if (vacant !== undefined && conf.voters.length >= wanted.size) return change('remove', vacant, conf.witnesses.includes(vacant), `${vacant} is nobody's vote any more`);
   const newcomer = missing.find((candidate) => candidate.isReady && candidate.goneMs === 0);
   if (newcomer !== undefined) return seat(conf, newcomer);
   if (surplus.length > 0) return unseat(conf, surplus, isAlive, wanted);

@@ -51,7 +51,8 @@ export class VoterUpkeep {
     const raft = voterSet.raftStatus();
     this.#noteSilence(nowMs);
     this.#noteLearners(nowMs);
-    if (this.#isChanging) return;
+    // Whose store is whose is told by the ledger: what is not applied yet could make a living voter look vacant.
+    if (this.#isChanging || log.status().appliedIndex < raft.commit) return;
     const match = Object.fromEntries(voterSet.peers().map((peer) => [peer.id, peer.match]));
     const next = planVoters(
       {
