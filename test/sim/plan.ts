@@ -15,7 +15,7 @@ import { ruleOf, TIMED_KINDS, TRAP_KINDS, TRAPS, WORK_KINDS } from './kinds.ts';
 import type { EventKind, FaultKind, TrapKind } from './kinds.ts';
 
 /** Grows when the same plan would mean something else: an older one is not replayed. */
-export const PLAN_VERSION = 1;
+export const PLAN_VERSION = 2;
 
 /** One event. `pick` and `how` are in [0, 1): what they choose depends on the cell at that moment. */
 export interface SimEvent {
@@ -53,6 +53,8 @@ export interface SimPlan {
   /** How many instances the cell begins with. */
   readonly instances: number;
   readonly rebuildAfterMs: number;
+  /** Members compact their logs after so many entries: mostly a few, so that those who come back meet snapshots, and read little again. */
+  readonly snapshotEvery: number;
   /** When the first storm begins: with the first current, when the first instances were asked for, or when all is calm. */
   readonly begins: 'forming' | 'creating' | 'calm';
   /** No round begins after this much virtual time, ms. */
@@ -98,6 +100,7 @@ export function planSeed(seed: number, wishes: PlanWishes): SimPlan {
   const plan: SimPlan = {
     version: PLAN_VERSION, seed, nodes, profile, hasBmc, isMild, spares: kinds.includes('nodeAdd') ? 2 : 0,
     instances: 1 + Math.floor(chance.next() * 3), rebuildAfterMs: 20_000 + Math.floor(chance.next() * 5) * 10_000, begins: isMild ? 'calm' : pickOf(['forming', 'creating', 'calm', 'calm'] as const, chance), limitMs, rounds,
+    snapshotEvery: pickOf([15, 60, 60, 60, 250, 2_000], chance),
   };
   return isMild ? plan : withTraps(plan, { lies, wishes });
 }

@@ -13,7 +13,7 @@ export interface SeedResult {
   readonly nodes: number;
   readonly profile: string;
   readonly virtualMs: number;
-  readonly realMs: number;
+  readonly coreMs: number;
   readonly strikes: number;
   readonly hash: string;
   readonly failures: readonly string[];
@@ -25,7 +25,7 @@ export interface SeedResult {
 }
 
 /** What is kept of an outcome. */
-export function resultOf(outcome: SeedOutcome, how: Pick<SeedResult, 'realMs' | 'replay' | 'commit'>): SeedResult {
+export function resultOf(outcome: SeedOutcome, how: Pick<SeedResult, 'coreMs' | 'replay' | 'commit'>): SeedResult {
   const { seed, plan, virtualMs, strikes, hash, failures, coverage } = outcome;
   return { seed, nodes: plan.nodes, profile: plan.profile, virtualMs, strikes, hash, failures, coverage, ...how };
 }
@@ -52,7 +52,7 @@ export class ResultSum {
   readonly coverage = new Coverage();
   seeds = 0;
   virtualMs = 0;
-  realMs = 0;
+  coreMs = 0;
   strikes = 0;
   readonly failed: Pick<SeedResult, 'seed' | 'failures' | 'replay' | 'commit'>[] = [];
   readonly #byNodes = new Map<number, { seeds: number; virtualMs: number }>();
@@ -66,7 +66,7 @@ export class ResultSum {
     this.#known.add(key);
     this.seeds += 1;
     this.virtualMs += result.virtualMs;
-    this.realMs += result.realMs;
+    this.coreMs += result.coreMs;
     this.strikes += result.strikes;
     this.coverage.add(result.coverage);
     const { seed, failures, replay, commit } = result;
@@ -78,9 +78,9 @@ export class ResultSum {
 
   /** As plain data. */
   summary(): unknown {
-    const { seeds, virtualMs, realMs, strikes, failed } = this;
+    const { seeds, virtualMs, coreMs, strikes, failed } = this;
     return {
-      seeds, virtualHours: virtualMs / HOUR_MS, coreSeconds: realMs / 1000, timesRealTime: realMs > 0 ? virtualMs / realMs : 0, strikes, failed,
+      seeds, virtualHours: virtualMs / HOUR_MS, coreSeconds: coreMs / 1000, timesRealTime: coreMs > 0 ? virtualMs / coreMs : 0, strikes, failed,
       byNodes: [...this.#byNodes].toSorted(([a], [b]) => a - b).map(([nodes, row]) => ({ nodes, seeds: row.seeds, virtualHours: row.virtualMs / HOUR_MS })),
       byCommit: Object.fromEntries(this.#byCommit), coverage: this.coverage.counts(),
     };
@@ -88,7 +88,7 @@ export class ResultSum {
 
   /** For people. `mark`: see coverage.ts. */
   describe(mark: number): string {
-    const { seeds, virtualMs, realMs, strikes, failed } = this;
+    const { seeds, virtualMs, coreMs, strikes, failed } = this;
     const sizes = [...this.#byNodes].toSorted(([a], [b]) => a - b).map(([nodes, row]) => `  ${String(nodes).padStart(3)} nodes: ${row.seeds} seeds, ${(row.virtualMs / HOUR_MS).toFixed(1)} virtual hours`);
     const commits = [...this.#byCommit].map(([commit, count]) => `${commit} (${count})`).join(', ');
     const missing = this.coverage.below(mark);
@@ -97,7 +97,7 @@ export class ResultSum {
       missing.length === 0 ? `each kind of fault met each phase at least ${mark} times` : `${missing.length} pairs of fault and phase were met fewer than ${mark} times (!)`,
       ...sizes,
       `commits: ${commits}`,
-      `${seeds} seeds, ${(virtualMs / HOUR_MS).toFixed(2)} virtual hours in ${(realMs / 1000).toFixed(1)} s of a core (${realMs > 0 ? (virtualMs / realMs).toFixed(0) : '0'} times real time), ${strikes} faults and requests, ${failed.length} failed`,
+      `${seeds} seeds, ${(virtualMs / HOUR_MS).toFixed(2)} virtual hours in ${(coreMs / 1000).toFixed(1)} s of a core (${coreMs > 0 ? (virtualMs / coreMs).toFixed(0) : '0'} times real time), ${strikes} faults and requests, ${failed.length} failed`,
       ...failed.map(({ replay, commit, failures }) => `FAILED on ${commit}: ${replay}\n  ${failures[0]}`),
     ].join('\n');
   }

@@ -100,7 +100,7 @@ class Running {
     this.#clients = plan.seed % CLIENTS_EVERY === 1 && plan.begins !== 'forming' ? new PortClients(plan.seed) : null;
     this.trace = new Trace(plan, sink);
     this.cell = new VirtualCell({
-      nodes: plan.nodes, seed: plan.seed, hasBmc: plan.hasBmc, spares: plan.spares,
+      nodes: plan.nodes, seed: plan.seed, hasBmc: plan.hasBmc, spares: plan.spares, snapshotEvery: plan.snapshotEvery,
       onLedger: (member, ledger) => {
         this.#witness.onLedger(member, ledger);
         this.#clients?.onLedger(member, ledger);

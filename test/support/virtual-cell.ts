@@ -97,6 +97,8 @@ export interface VirtualCellOptions {
   readonly seed?: number;
   readonly hasBmc?: boolean;
   readonly parameters?: Partial<CellParameters>;
+  /** After how many entries members compact their logs. The product's own figure by default. */
+  readonly snapshotEvery?: number;
   /** Told every ledger as it starts: each member's, and each again after a restart of its process. */
   readonly onLedger?: (member: MemberId, ledger: LedgerNode) => void;
   /** How many machines stand in the room, switched off, for nodes that are admitted later. None by default. */
@@ -254,7 +256,7 @@ export class VirtualCell {
     const process = new ProcessWorld(this.world, COORDINATOR, this.loops, this.#coordinatorClock);
     const mesh = this.network.join(COORDINATOR, () => !process.isDead);
     const ledger = new LedgerNode({
-      self: COORDINATOR, world: process, mesh, store: this.#coordinatorFiles.forProcess(() => !process.isDead), profile: this.#profile, seeds: () => this.#members,
+      self: COORDINATOR, world: process, mesh, store: this.#coordinatorFiles.forProcess(() => !process.isDead), profile: this.#profile, seeds: () => this.#members, ...this.#compaction,
       onFatal: (error) => {
         if (!process.isDead) this.#fatal(COORDINATOR, error);
       },
@@ -308,6 +310,11 @@ export class VirtualCell {
   }
 
   /** What agents and keepers are configured with; the ledger's own parameter is the same. */
+  get #compaction(): { readonly snapshotEvery?: number } {
+    const { snapshotEvery } = this.#options;
+    return snapshotEvery === undefined ? {} : { snapshotEvery };
+  }
+
   get #profile(): TimingProfile {
     return TIMING_PROFILES[this.#options.parameters?.profile ?? 'standard'];
   }
@@ -428,7 +435,7 @@ export class VirtualCell {
     const profile = this.#profile;
     const heartbeats = createHeartbeatPath({ self: node, socket, clock: process.clock, state: () => ledger.state(), profile });
     const ledger: LedgerNode = new LedgerNode({
-      self: node, world, mesh, store: disk.store.forProcess(() => !process.isDead), profile, heartbeats, seeds: () => this.#members,
+      self: node, world, mesh, store: disk.store.forProcess(() => !process.isDead), profile, heartbeats, seeds: () => this.#members, ...this.#compaction,
       onFatal: (error) => {
         if (process.isDead) return;
         // A store that fails ends the process (SAFETY.md 3.2); anything else that is fatal is a mistake of ours.

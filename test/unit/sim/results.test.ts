@@ -8,7 +8,7 @@ import { parseResult, ResultSum } from '../../sim/results.ts';
 import type { SeedResult } from '../../sim/results.ts';
 
 const result = (seed: number, change: Partial<SeedResult> = {}): SeedResult => ({
-  seed, nodes: 3, profile: 'standard', virtualMs: 3_600_000, realMs: 1_000, strikes: 5, hash: 'h', failures: [], replay: `npm run sim -- --seed ${seed}`, commit: 'abc', coverage: { reset: { calm: 2, all: 3 } }, ...change,
+  seed, nodes: 3, profile: 'standard', virtualMs: 3_600_000, coreMs: 1_000, strikes: 5, hash: 'h', failures: [], replay: `npm run sim -- --seed ${seed}`, commit: 'abc', coverage: { reset: { calm: 2, all: 3 } }, ...change,
 });
 
 const results = suite('results');

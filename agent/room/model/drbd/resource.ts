@@ -146,6 +146,8 @@ export class Resource {
   readonly questions = new Map<number, (answer: 'agreed' | 'refused' | 'lost') => void>();
   readonly #stateWaiters = new Set<() => void>();
   readonly #diskWaiters: (() => void)[] = [];
+  /** The disk accesses that began last. */
+  #accesses: { readonly beganAtMs: number; readonly finishes: (() => void)[] } | null = null;
   readonly worker: Thread;
   readonly receiver: Thread;
 
@@ -192,13 +194,23 @@ export class Resource {
     for (const wake of waiters) wake();
   }
 
-  /** Runs `run` after one disk access: at once later, or when a stuck disk moves again. */
+  /** Runs `run` after one disk access: at once later, or when a stuck disk moves again. Those that begin in the same moment end in the same, in order. */
   afterDiskAccess(run: () => void): void {
     const finish = (): void => {
       if (this.disk?.slow === true) this.#diskWaiters.push(finish);
       else run();
     };
-    this.after(this.context.timings.diskMs, finish);
+    const nowMs = this.context.clock.nowMs();
+    if (this.#accesses !== null && this.#accesses.beganAtMs === nowMs) {
+      this.#accesses.finishes.push(finish);
+      return;
+    }
+    const accesses = { beganAtMs: nowMs, finishes: [finish] };
+    this.#accesses = accesses;
+    this.after(this.context.timings.diskMs, () => {
+      if (this.#accesses === accesses) this.#accesses = null;
+      for (const end of accesses.finishes) if (this.isAlive) end();
+    });
   }
 
   wakeDiskWaiters(): void {
