@@ -24,5 +24,7 @@ const tagPath = (domainId: number): string => `/local/domain/${domainId}/data/ve
 const ownerPath = (domainId: number): string => `/ves/domain/${domainId}`;
 
 export const buildWriteTag = (domainId: number, tag: DomainTag): readonly string[] => ['xenstore-write', ownerPath(domainId), tag.instance, tagPath(domainId), `${tag.instance} ${tag.generation} ${tag.bootId}`];
-export const buildReadTag = (domainId: number): readonly string[] => ['xenstore-read', tagPath(domainId)];
-export const buildReadOwner = (domainId: number): readonly string[] => ['xenstore-read', ownerPath(domainId)];
+/** What is always there is read first (xen-init-dom0 writes it): only a store that answered it can say that the other is missing. */
+const ALWAYS_THERE = '/local/domain/0/name';
+export const buildReadTag = (domainId: number): readonly string[] => ['xenstore-read', ALWAYS_THERE, tagPath(domainId)];
+export const buildReadOwner = (domainId: number): readonly string[] => ['xenstore-read', ALWAYS_THERE, ownerPath(domainId)];

@@ -59,7 +59,7 @@ export class Xen {
     return rows.reduce((sum, { domainId, memoryMiB }) => sum + (domainId === 0 ? 0 : memoryMiB), 0);
   }
 
-  /** All domains of instances. A zombie is listed only while nothing newer of its instance is there. */
+  /** All domains of instances. A zombie is listed only while nothing newer of its instance is there. Rejects when it cannot be known whose a domain is. */
   async list(): Promise<ReadonlyMap<InstanceId, ObservedDomain>> {
     const rows = (await this.#list()).filter(({ domainId }) => domainId !== 0);
     this.#forgetAllBut(new Set(rows.map(({ domainId }) => domainId)));
@@ -131,8 +131,8 @@ export class Xen {
   async #tagOf(domainId: number): Promise<{ readonly generation: number; readonly bootId: BootId } | null> {
     const known = this.#tags.get(domainId);
     if (known !== undefined) return known;
-    const result = await this.#run(buildReadTag(domainId), QUERY_TIMEOUT_MS);
-    const tag = result.exitCode === 0 ? parseTag(result.stdout) : null;
+    const text = await this.#readStore(buildReadTag(domainId));
+    const tag = text === null ? null : parseTag(text);
     if (tag === null) return null;
     const read = { generation: tag.generation, bootId: parseBootId(tag.bootId) };
     this.#tags.set(domainId, read);
@@ -143,8 +143,20 @@ export class Xen {
   async #ownerOf({ domainId }: ListedDomain): Promise<InstanceId | null> {
     const known = this.#owners.get(domainId);
     if (known !== undefined) return known;
-    const result = await this.#run(buildReadOwner(domainId), QUERY_TIMEOUT_MS);
-    return result.exitCode === 0 && isInstanceId(result.stdout.trim()) ? parseInstanceId(result.stdout.trim()) : null;
+    const owner = await this.#readStore(buildReadOwner(domainId));
+    return owner !== null && isInstanceId(owner) ? parseInstanceId(owner) : null;
+  }
+
+  /**
+   * What stands at the path, null: nothing does. A store that does not answer says neither: what a domain is must never be guessed, or one
+   * that runs rightly is taken for a stranger and destroyed.
+   */
+  async #readStore(argv: readonly string[]): Promise<string | null> {
+    const result = await this.#run(argv, QUERY_TIMEOUT_MS);
+    const [anchor = '', ...lines] = result.stdout.split('\n');
+    if (result.exitCode === 0 && lines.length === 2) return lines[0] ?? null;
+    if (result.exitCode === 1 && anchor !== '' && lines.join('') === '' && result.stderr.includes(`couldn't read path ${argv.at(-1) ?? ''}`)) return null;
+    throw failure(`${argv.join(' ')} failed`, result);
   }
 
   #forgetAllBut(domainIds: ReadonlySet<number>): void {

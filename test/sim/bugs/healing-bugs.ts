@@ -75,6 +75,11 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'an agent that starts again ends the domains that it finds', source: 'SAFETY.md 5.2 (adoption), S18',
   },
   {
+    name: 'silent-store-is-empty', arena: 'cell', breaks: ['S18', 'S14'], seeds: 200, theme: 'programs',
+    edits: [{ file: 'agent/drivers/xen/run-xen.ts', find: "throw failure(`${argv.join(' ')} failed`, result);", replace: 'return null;' }],
+    why: 'a domain whose tag cannot be read now is taken for a stranger, and destroyed while it runs rightly', source: 'SAFETY.md 5.2 (adoption), S18',
+  },
+  {
     name: 'absent-means-delete', arena: 'cell', breaks: ['S14', 'S18'], seeds: 100, theme: 'replicas',
     open: 'an agent has to see a domain before its ledger names it: a voter knows what it stored at once, and the feed is faster than xl list',
     edits: [

@@ -14,13 +14,16 @@ export const programFail = fault('fail');
 export const programFailAfter = fault('failAfter');
 export const programLie = fault('lie');
 
+/** What fails alone, when not everything does. */
+const PROGRAMS = ['xl', 'drbdadm', 'drbdsetup', 'lvs', 'xenstore-read'];
+
 /** Some of the programs that a node starts, for a while. */
 function fault(kind: ProgramFault): Strike {
   return ({ cell, lasts, later }, event, node) => {
     const faults = cell.faults(node);
     if (kind === 'hang') lasts(event.forMs + PROGRAM_DEADLINE_MS);
     const share = 0.02 + 0.6 * event.how ** 2;
-    const only = spread(event.how, 1) < 0.5 ? null : ['xl', 'drbdadm', 'drbdsetup', 'lvs'][Math.floor(4 * spread(event.how, 2))];
+    const only = spread(event.how, 1) < 0.5 ? null : PROGRAMS[Math.floor(PROGRAMS.length * spread(event.how, 2))];
     const decide = (argv: readonly string[]): ProgramFault | null => {
       const [program = ''] = argv;
       if ((only !== null && program !== only) || (kind === 'lie' && (TRUSTED.includes(program) || isQuestion(argv)))) return null;

@@ -5,7 +5,7 @@ import { Xen, XEN_DEFAULTS } from '../../../../../agent/drivers/xen/run-xen.ts';
 import type { DomainSpec } from '../../../../../shared/model/domain.ts';
 import type { DrbdDevice } from '../../../../../agent/room/model/drbd/device.ts';
 import type { InstanceId } from '../../../../../shared/ids.ts';
-import type { Files, Runner } from '../../../../../shared/world.ts';
+import type { Files, Runner, RunResult } from '../../../../../shared/world.ts';
 import { IMAGE_DIGEST, INSTANCE, noDrbd, startTestRoom } from '../../room/model/room-fixture.ts';
 import type { TestRoom } from '../../room/model/room-fixture.ts';
 
@@ -35,10 +35,14 @@ function device(): DrbdDevice & { freeze(): void; thaw(): void } {
   };
 }
 
-async function start(): Promise<{ test: TestRoom; drbd: ReturnType<typeof device>; create: () => Xen; wait: <Value>(promise: Promise<Value>) => Promise<Value> }> {
+async function start(): Promise<{ test: TestRoom; drbd: ReturnType<typeof device>; create: () => Xen; wait: <Value>(promise: Promise<Value>) => Promise<Value>; breakProgram: (program: string, answer: RunResult | null) => void }> {
   const drbd = device();
   const test = await startTestRoom({ createDrbd: () => ({ ...noDrbd(), device: (_node, path) => (path === '/dev/drbd3' ? drbd : null) }) });
-  const runner: Runner = { run: (argv, { stdin }) => test.room.run('node-1', test.bootId('node-1'), argv, stdin), stream: () => ({ stop: () => undefined }) };
+  let broken: { readonly program: string; readonly answer: RunResult } | null = null;
+  const breakProgram = (program: string, answer: RunResult | null): void => {
+    broken = answer === null ? null : { program, answer };
+  };
+  const runner: Runner = { run: (argv, { stdin }) => broken !== null && argv[0] === broken.program ? Promise.resolve(broken.answer) : test.room.run('node-1', test.bootId('node-1'), argv, stdin), stream: () => ({ stop: () => undefined }) };
   const files: Files = {
     read: (path) => Promise.resolve(test.files.get(`node-1:/data/${path}`) ?? null),
     writeDurably: (path, text) => Promise.resolve(void test.files.set(`node-1:/data/${path}`, text)),
@@ -54,7 +58,7 @@ async function start(): Promise<{ test: TestRoom; drbd: ReturnType<typeof device
     await test.world.until('the driver', () => isDone, 60_000);
     return await settled;
   };
-  return { test, drbd, wait, create: () => new Xen({ runner, files, bootId: test.bootId('node-1'), ...XEN_DEFAULTS }) };
+  return { test, drbd, wait, breakProgram, create: () => new Xen({ runner, files, bootId: test.bootId('node-1'), ...XEN_DEFAULTS }) };
 }
 
 xen('creates a domain paused, tagged with generation and boot', async () => {
@@ -82,6 +86,23 @@ xen('shows a domain without a tag as one being built', async () => {
   await test.must('node-1', ['xenstore-rm', '/local/domain/1/data/ves']);
   const domain = (await wait(create().list())).get(instance);
   assert.equal([domain?.state, domain?.generation], ['building', null]);
+});
+
+xen('does not guess what a domain is while xenstore does not answer', async () => {
+  const { wait, create, breakProgram } = await start();
+  await wait(create().create(request));
+  const failing = create();
+  for (const answer of [
+    { exitCode: 1, stdout: '', stderr: "xenstore-read: couldn't read path /local/domain/1/data/ves\n" },
+    { exitCode: 1, stdout: 'Domain-0\n', stderr: 'xenstore-read: xs_read: Connection reset by peer\n' },
+    { exitCode: 1, stdout: '', stderr: 'xs_open: No such file or directory\n' },
+    { exitCode: 0, stdout: '', stderr: '' },
+  ]) {
+    breakProgram('xenstore-read', answer);
+    await wait(failing.list()).then(() => assert.unreachable(), (thrown: { code?: string; retryable?: boolean }) => assert.equal([thrown.code, thrown.retryable], ['XenCommandFailed', true]));
+  }
+  breakProgram('xenstore-read', null);
+  assert.is((await wait(failing.list())).get(instance)?.generation, 7);
 });
 
 xen('removes a domain, and does not mind one that is not there', async () => {
