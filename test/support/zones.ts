@@ -56,10 +56,19 @@ export const ZONES: Zone[] = [
     isPure: false,
   },
   {
+    // Where agents and keepers are told which machine they serve: nobody else may know that there is a simulated one.
+    name: 'the choice of a machine',
+    files: ['agent/machine-access.ts', 'agent/keeper/machine.ts'],
+    zones: [...SHARED, 'agent/machines', 'agent/runtime', 'agent/drivers', 'agent/drivers (build, parse)', 'agent/keeper', 'agent', 'agent/room'],
+    libraries: [],
+    mayUseNode: true,
+    isPure: false,
+  },
+  {
     // No library at all: the keeper must stay small.
     name: 'agent/keeper',
     files: ['agent/keeper/**'],
-    zones: ['shared (pure)', 'shared/net', 'shared/process', 'agent/machines', 'agent/runtime', 'agent/drivers', 'agent/drivers (build, parse)', 'agent/room'],
+    zones: ['shared (pure)', 'shared/net', 'shared/process', 'agent/machines', 'agent/runtime', 'agent/drivers', 'agent/drivers (build, parse)', 'the choice of a machine'],
     libraries: [],
     mayUseNode: true,
     isPure: false,
@@ -68,7 +77,7 @@ export const ZONES: Zone[] = [
   {
     name: 'agent',
     files: ['agent/**'],
-    zones: [...SHARED, 'agent/machines', 'agent/runtime', 'agent/drivers', 'agent/drivers (build, parse)', 'agent/keeper', 'agent/room'],
+    zones: [...SHARED, 'agent/machines', 'agent/runtime', 'agent/drivers', 'agent/drivers (build, parse)', 'agent/keeper', 'the choice of a machine'],
     libraries: [SCHEMA],
     mayUseNode: true,
     isPure: false,
