@@ -73,8 +73,8 @@ export interface VolumeView {
 /** How long a promotion waits for a live peer to connect before it goes alone (SAFETY.md 5.5: connect first, promote connected). */
 export const CONNECT_WAIT_MS = 5_000;
 
-/** How long blocks may stay out of sync on a connection that copies nothing, before something is done about it. */
-export const FORGOTTEN_WAIT_MS = 10_000;
+/** How long blocks may stay out of sync on a connection that copies nothing, before something is done about it: a part of the 5 s of L4 (SAFETY.md 6.1). */
+export const FORGOTTEN_WAIT_MS = 3_000;
 
 /**
  * How long a primary may be frozen with no call of the fence-peer helper under way before the kernel is made to ask again. Longer than a kernel

@@ -102,8 +102,8 @@ function finishRoleChange(resource: Resource, role: Role, isForced: boolean): vo
     if ((isAlone && resource.metadata?.uuids[1] === 0n) || isForced) newCurrentUuid(resource);
   }
   if (role === ROLE.secondary && resource.metadata !== null) {
-    // Demotion leaves nothing in flight: the activity log need not be applied (MDF_AL_CLEAN is set on detach).
-    resource.metadata.activityLog = [];
+    // The bitmap is written out (after_state_ch, "demote"). The activity log stays as it is: drbd_al_shrink is called for an attach, a resize and a
+    // change of disk options only. So a replica that was primary once marks blocks when it attaches after a crash.
     saveMetadata(resource);
   }
   markRole(resource);
