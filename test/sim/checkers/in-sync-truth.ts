@@ -35,15 +35,16 @@ export function watchInSync({ cell, newest, violate }: Scene): Checker {
     }
   };
   return {
-    // Who joins the set must have all of them, not only the newest.
+    // Who joins the set must have all of them, not only the newest; and whoever is in it when its node attests a boot: a mark that should be told then is missed now or never.
     applied: (_entry, before, after) => {
-      if (before === null || before.volumes === after.volumes) return;
+      if (before === null || (before.volumes === after.volumes && before.nodes === after.nodes)) return;
       for (const volume of after.volumes.values()) {
+        if (!isChecked(volume) || volume.instance === null) continue;
         const known = before.volumes.get(volume.id);
-        if (known === volume || !isChecked(volume) || volume.instance === null) continue;
         for (const node of volume.inSync) {
-          if (known?.inSync.includes(node) === true) continue;
-          const disk = doubts.diskOf(volume, node, after.nodes.get(node)?.bootId ?? null);
+          const bootId = after.nodes.get(node)?.bootId ?? null;
+          if (known?.inSync.includes(node) === true && before.nodes.get(node)?.bootId === bootId) continue;
+          const disk = doubts.diskOf(volume, node, bootId);
           const missing = disk === null ? [] : missingRecords(cell, volume.instance, disk);
           if (missing.length > 0) violate(`S3 ${node} counts as in sync for ${volume.id} and lacks ${missing.length} acknowledged records, ${missing[0]} the first`);
         }

@@ -1,9 +1,10 @@
 /** What goes wrong with disks: those of the volumes, and those of the ledger? */
 import { memberOfVoter, voterIdOf } from '../../../shared/ids.ts';
 import type { NodeId, VoterId } from '../../../shared/ids.ts';
+import type { BlockDevice } from '../../../agent/room/model/disk.ts';
 import { WRITE_MS } from '../../support/memory-store.ts';
 import type { VirtualCell } from '../../support/virtual-cell.ts';
-import { pickFrom, startProcesses } from './site.ts';
+import { pickFrom, spread, startProcesses } from './site.ts';
 import type { Strike } from './site.ts';
 
 /** How long nothing else breaks around a failed disk, ms: a second failure in that window may cost data, and is declared (SAFETY.md 2.5). */
@@ -11,6 +12,14 @@ const DISK_QUIET_MS = 12_000;
 const SLOW_WRITE_MS = 400;
 /** How soon a supervisor starts an agent that ended, ms. */
 const RESTART_MS = 200;
+
+/** A failed disk strikes at a write, if one comes within this time, ms: the write that it did not keep is the one that its peer acknowledged. */
+const NEXT_WRITE_MS = 1_000;
+/** Many a disk works again as soon as its machine was reset: before the node has booted, ms. */
+const BACK_SOON_MS = 1_500;
+
+/** In half of the cases nothing that the node says arrives for so long, ms: it has reset itself before, and only the mark on its boot disk remembers. */
+const UNHEARD_MS = 1_000;
 
 /** Only while everything is well, with quiet around it, so that no second failure falls into the declared window. */
 export const diskFail: Strike = ({ cell, isQuiet, keepQuiet, later }, event, node) => {
@@ -25,10 +34,33 @@ export const diskFail: Strike = ({ cell, isQuiet, keepQuiet, later }, event, nod
   const volume = pickFrom((cell.drbd.room?.facts() ?? []).filter((fact) => fact.node === node && fact.disk === 'UpToDate'), event.how);
   if (volume === undefined) return false;
   keepQuiet(DISK_QUIET_MS);
-  cell.room.failDisk(node, event.how < 0.5 ? null : volume.resource, 'error');
-  later(event.forMs, [node], () => cell.room.repairDisk(node, null));
+  const isUnheard = spread(event.how, 3) < 0.5;
+  const fail = (): void => {
+    if (isUnheard) for (const other of cell.nodeIds) if (other !== node) cell.network.faults.clog(node, other, cell.world.clock.nowMs() + UNHEARD_MS);
+    cell.room.failDisk(node, event.how < 0.5 ? null : volume.resource, 'error');
+  };
+  const backMs = spread(event.how, 1) < 0.5 ? Math.min(event.forMs, BACK_SOON_MS) : event.forMs;
+  const disk = spread(event.how, 2) < 0.5 ? null : cell.room.disk(node, volume.resource);
+  if (disk === null) fail();
+  else atNextWrite(cell, disk, fail);
+  later(NEXT_WRITE_MS + backMs, [node], () => cell.room.repairDisk(node, null));
   return true;
 };
+
+/** While a write is in the disk's cache and not on its platter; without one, when the wait is over. */
+function atNextWrite({ world }: VirtualCell, disk: BlockDevice, act: () => void): void {
+  let isOver = false;
+  const once = (): void => {
+    if (isOver) return;
+    isOver = true;
+    stop();
+    act();
+  };
+  const stop = disk.onChange(({ kind }) => {
+    if (kind === 'write') world.timers.after(0, once);
+  });
+  world.timers.after(NEXT_WRITE_MS - 1, once);
+}
 
 export const diskSlow: Strike = ({ cell, later }, event, node) => {
   cell.room.failDisk(node, null, 'slow');
