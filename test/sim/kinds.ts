@@ -71,12 +71,16 @@ export const FAULTS = {
   helperKill: { of: 28, longestMs: 10_000 },
   gossipHole: { of: 29, longestMs: 40_000 },
   bootStorm: { of: 30, longestMs: 10_000 },
+  frozenHolder: { of: 6, longestMs: 15_000 },
   heldRequest: { of: 10, longestMs: 40_000, silences: true },
   heldMessage: { of: 10, longestMs: 40_000, silences: true },
   saveCrash: { of: 13, longestMs: 60_000 },
   saveCut: { of: 17, longestMs: 60_000, silences: true },
   lateProgram: { of: 19, longestMs: 40_000 },
   lateHelper: { of: 28, longestMs: 40_000 },
+  orderCut: { of: 18, longestMs: 40_000 },
+  lateExpansion: { of: 11, longestMs: 60_000 },
+  staleAnswer: { of: 28, longestMs: 60_000 },
 } as const satisfies Readonly<Record<string, KindRule>>;
 
 /**
@@ -90,6 +94,9 @@ export const TRAPS = {
   saveCut: ['vote', 'expand', 'shrink', 'bootNode', 'reportStarted', 'reportStopped', 'placeInstance', 'takeOver', 'intendFence', 'proveFenced', 'replaceReplica', 'any'],
   lateProgram: ['xl', 'drbdadm', 'drbdsetup', 'lvs', 'any'],
   lateHelper: ['any'],
+  orderCut: ['primary', 'connect', 'up', 'adjust', 'disconnect', 'any'],
+  lateExpansion: ['any'],
+  staleAnswer: ['any'],
 } as const satisfies Readonly<Partial<Record<FaultKind, readonly string[]>>>;
 
 /** What users and guests do all the time: no node has a reason to die of it. */
@@ -108,9 +115,11 @@ export type WorkKind = keyof typeof WORK;
 export type EventKind = FaultKind | WorkKind;
 
 export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[];
-export const TRAP_KINDS = Object.keys(TRAPS) as readonly TrapKind[];
+/** Faults and traps that meet something else on purpose. They came last, and are planned last: the seeds of the others stay what they were. */
+export const LATER_KINDS: readonly FaultKind[] = ['frozenHolder', 'orderCut', 'lateExpansion', 'staleAnswer'];
+export const TRAP_KINDS = (Object.keys(TRAPS) as readonly TrapKind[]).filter((kind) => !LATER_KINDS.includes(kind));
 /** Faults that strike at a time of the plan, whatever the cell does then. */
-export const TIMED_KINDS = FAULT_KINDS.filter((kind) => !isTrap(kind));
+export const TIMED_KINDS = FAULT_KINDS.filter((kind) => !isTrap(kind) && !LATER_KINDS.includes(kind));
 export const WORK_KINDS = Object.keys(WORK) as readonly WorkKind[];
 
 export function isWork(kind: EventKind): kind is WorkKind {

@@ -11,7 +11,7 @@ import { HOUR_MS } from '../../shared/units.ts';
 import type { Chance } from '../../shared/world.ts';
 import { FINE } from '../support/virtual-mesh.ts';
 import type { NetworkWeather } from '../support/virtual-mesh.ts';
-import { ruleOf, TIMED_KINDS, TRAP_KINDS, TRAPS, WORK_KINDS } from './kinds.ts';
+import { isTrap, LATER_KINDS, ruleOf, TIMED_KINDS, TRAP_KINDS, TRAPS, WORK_KINDS } from './kinds.ts';
 import type { EventKind, FaultKind, TrapKind } from './kinds.ts';
 
 /** Grows when the same plan would mean something else: an older one is not replayed. */
@@ -102,22 +102,23 @@ export function planSeed(seed: number, wishes: PlanWishes): SimPlan {
     instances: 1 + Math.floor(chance.next() * 3), rebuildAfterMs: 20_000 + Math.floor(chance.next() * 5) * 10_000, begins: isMild ? 'calm' : pickOf(['forming', 'creating', 'calm', 'calm'] as const, chance), limitMs, rounds,
     snapshotEvery: pickOf([15, 60, 60, 60, 250, 2_000], chance),
   };
-  return isMild ? plan : withTraps(plan, { lies, wishes });
+  if (isMild) return plan;
+  return withMore(withMore(plan, { more: TRAP_KINDS, salt: 0x7247_5e7d, lies, wishes }), { more: LATER_KINDS, salt: 0x1a7e_3e7d, lies, wishes });
 }
 
-/** Traps have a stream of chance of their own: the other faults of a seed are what they would be without any. */
-function withTraps(plan: SimPlan, { lies, wishes }: { readonly lies: boolean; readonly wishes: PlanWishes }): SimPlan {
-  const chance = seededChance(plan.seed ^ 0x7247_5e7d);
+/** Traps, and kinds that came later, have a stream of chance of their own each: the other faults of a seed are what they would be without any. */
+function withMore(plan: SimPlan, { more, salt, lies, wishes }: { readonly more: readonly FaultKind[]; readonly salt: number; readonly lies: boolean; readonly wishes: PlanWishes }): SimPlan {
+  const chance = seededChance(plan.seed ^ salt);
   const share = chance.next() < TRAPPED_SHARE ? 0.1 + 0.7 * chance.next() ** 1.5 : 0;
-  const kinds = TRAP_KINDS.filter((kind) => {
+  const kinds = more.filter((kind) => {
     const isDrawn = chance.next() < share;
     return (wishes.kinds === undefined ? isDrawn : wishes.kinds.includes(kind)) && !(lies && ruleOf(kind).silences === true);
   });
   if (kinds.length === 0) return plan;
-  return { ...plan, rounds: plan.rounds.map((round) => ({ ...round, events: [...round.events, ...planTraps(chance, round.stormMs, kinds, wishes.traps ?? TRAPS)].toSorted((one, other) => one.atMs - other.atMs) })) };
+  return { ...plan, rounds: plan.rounds.map((round) => ({ ...round, events: [...round.events, ...planMore(chance, round.stormMs, kinds, wishes.traps ?? TRAPS)].toSorted((one, other) => one.atMs - other.atMs) })) };
 }
 
-function planTraps(chance: Chance, stormMs: number, kinds: readonly TrapKind[], whats: TrapWishes): readonly SimEvent[] {
+function planMore(chance: Chance, stormMs: number, kinds: readonly FaultKind[], whats: TrapWishes): readonly SimEvent[] {
   const meanGapMs = 1_500 + chance.next() ** 2 * 12_000;
   const present = kinds.filter(() => chance.next() < 0.8);
   const events: SimEvent[] = [];
@@ -125,7 +126,8 @@ function planTraps(chance: Chance, stormMs: number, kinds: readonly TrapKind[], 
     atMs += Math.ceil(-Math.log(1 - chance.next()) * meanGapMs);
     if (atMs >= stormMs) break;
     const kind = pickOf(present, chance);
-    events.push({ atMs, kind, pick: chance.next(), how: chance.next(), forMs: durationOf(kind, chance), what: pickOf(whats[kind] ?? TRAPS[kind], chance) });
+    const event = { atMs, kind, pick: chance.next(), how: chance.next(), forMs: durationOf(kind, chance) };
+    events.push(isTrap(kind) ? { ...event, what: pickOf(whats[kind] ?? TRAPS[kind], chance) } : event);
   }
   return events;
 }

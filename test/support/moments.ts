@@ -12,12 +12,14 @@ export type Moment =
   | { readonly kind: 'request' | 'answer' | 'message'; readonly from: MemberId; readonly to: MemberId; readonly name: string; readonly body: unknown }
   /** A write of a ledger's store begins. */
   | { readonly kind: 'save'; readonly node: NodeId; readonly batch: LedgerSave }
+  /** A program is about to be started; it cannot be held up. */
+  | { readonly kind: 'order'; readonly node: NodeId; readonly argv: readonly string[] }
   /** A program was started: it does its work, and who started it hears of its end. */
   | { readonly kind: 'program'; readonly node: NodeId; readonly argv: readonly string[] }
   /** A helper program of DRBD's kernel has the agent's answer. */
   | { readonly kind: 'helper'; readonly node: NodeId; readonly event: string; readonly resource: string };
 
-/** Told each moment; answers for how long it is held up, ms (saves cannot be: they last as long as the disk takes). */
+/** Told each moment; answers for how long it is held up, ms (saves and orders cannot be). */
 export type Watcher = (moment: Moment) => number;
 
 /** The moments of one cell. */

@@ -488,6 +488,7 @@ export class VirtualCell {
       run: (argv, options) => process.ask(async () => {
         this.#options.audit?.onProgram(node, bootId, argv, options.stdin ?? '');
         return await this.#withDeadline(argv, options.timeoutMs, this.faults(node).run(argv, async () => {
+          if (this.moments.areWatched) this.moments.tell({ kind: 'order', node, argv });
           const result = await this.room.run(node, bootId, argv, options.stdin ?? '');
           if (this.moments.areWatched) await this.#holdUp({ kind: 'program', node, argv });
           return result;

@@ -35,8 +35,7 @@ export const DISK_BUGS: readonly Bug[] = [
     masked: 'the failed replica\'s node resets itself (local-io-error), which the primary does notice',
   },
   {
-    name: 'failed-disk-not-marked', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400, theme: 'disks',
-    open: 'a failed disk has to work again before its node is back, and no shrink may have come meanwhile',
+    name: 'failed-disk-not-marked', arena: 'cell', breaks: ['S2', 'S3'], seeds: 60, theme: 'disks',
     edits: [{ file: BOOT, find: "await this.#propose({ kind: 'bootNode', actor: self, storeUuid, capacity, tainted });", replace: "await this.#propose({ kind: 'bootNode', actor: self, storeUuid, capacity, tainted: tainted.slice(tainted.length) });" }],
     why: 'a replica whose disk failed is offered again after the reset', source: 'DRBD.md A1 (a), SAFETY.md 5.4 (disk error on a primary)',
   },
@@ -57,15 +56,13 @@ export const DISK_BUGS: readonly Bug[] = [
     why: 'a new primary that went StandAlone is never connected again', source: 'DRBD.md A3',
   },
   {
-    name: 'forgotten-blocks-left', arena: 'cell', breaks: ['L4', 'L7', 'S3'], seeds: 400, theme: 'replicas',
-    open: 'blocks have to stay out of sync on a connection of equal histories',
+    name: 'forgotten-blocks-left', arena: 'cell', breaks: ['L4', 'L7', 'S3'], seeds: 200, theme: 'replicas',
     edits: [{ file: STEPS, find: "if (!seemsComplete || !volume.formatted ||", replace: "if (seemsComplete || !volume.formatted ||" }],
     why: 'blocks that stayed out of sync on a connection that copies nothing are never copied', source: 'agent/machines/volume-steps.ts (isForgotten; drbd-8.4 drbd_sync_handshake)',
   },
   {
-    name: 'helper-says-inconsistent', arena: 'cell', breaks: ['S2', 'S3', 'S4', 'L4'], seeds: 400, theme: 'replicas',
-    open: 'a replica that is only Consistent has to be promoted by an answer that no permit stands behind',
-    edits: [{ file: FENCE_PEER, find: 'export const PEER_OUTDATED = 4;', replace: 'export const PEER_OUTDATED = 3;' }],
-    why: 'exit code 3 promotes a replica that is only Consistent', source: 'DRBD.md B4, SAFETY.md 2.3 P6',
+    name: 'helper-says-inconsistent', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 150, theme: 'mirrors',
+    edits: [{ file: FENCE_PEER, find: 'return isAlone ? decisive(state, volume, this.#options.self) : NOT_DECIDED;', replace: 'return isAlone ? decisive(state, volume, this.#options.self) : 3;' }],
+    why: 'exit code 3 promotes a replica that is only Consistent, or that lost its peer this moment, and no permit stands behind it', source: 'DRBD.md B4, SAFETY.md 2.3 P6',
   },
 ];

@@ -24,6 +24,9 @@ const PLAIN: Readonly<Record<PlainTheme, readonly FaultKind[]>> = {
 /** Themes that are about one thing each, most of them with traps. */
 const TRAPPED = {
   lateExpansions: { kinds: ['heldRequest', 'powerCycle', 'reset', 'storageCut', 'storagePairCut', 'linkFlap', 'agentKill'], traps: { heldRequest: ['expand'] } },
+  restarts: { kinds: ['lateExpansion', 'storageCut', 'reset', 'powerCycle'], traps: {} },
+  answers: { kinds: ['staleAnswer', 'storageCut', 'storagePairCut'], traps: {} },
+  mirrors: { kinds: ['frozenHolder', 'orderCut', 'heldRequest', 'reset', 'powerCycle'], traps: { orderCut: ['primary'], heldRequest: ['shrink'] } },
   lateHelpers: { kinds: ['lateHelper', 'storageCut', 'storagePairCut', 'linkFlap', 'reset', 'agentKill'], traps: {} },
   helpers: { kinds: ['helperKill', 'powerCycle', 'storageCut'], traps: {} },
   votes: { kinds: ['saveCrash', 'saveCut', 'heldMessage', 'leaderCrash'], traps: { saveCrash: ['vote', 'term'], saveCut: ['vote'], heldMessage: ['vote', 'voteResponse', 'append'] } },

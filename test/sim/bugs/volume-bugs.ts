@@ -17,14 +17,12 @@ const ANSWERS_ANY_PROMOTION = { file: FENCE_PEER, find: 'return isAlone ? decisi
 
 export const VOLUME_BUGS: readonly Bug[] = [
   {
-    name: 'expand-without-version', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400, theme: 'races',
-    open: 'an expansion has to be held up between its decision and its commit while the peer is lost and a shrink overtakes it',
+    name: 'expand-without-version', arena: 'cell', breaks: ['S2', 'S3'], seeds: 100, theme: 'lateExpansions',
     edits: [{ file: APPLY, find: 'if (volume.version !== command.expectVersion)', replace: 'if (volume.version < command.expectVersion)' }],
     why: 'an expansion that was seen before a loss of the peer is applied after it', source: 'SAFETY.md 2.3 (Expand without `ver` check)',
   },
   {
-    name: 'shrink-keeps-version', arena: 'cell', breaks: ['S2', 'S3'], seeds: 400, theme: 'races',
-    open: 'as above, and the in-sync set has to be one already when the peer is lost',
+    name: 'shrink-keeps-version', arena: 'cell', breaks: ['S2', 'S3'], seeds: 100, theme: 'lateExpansions',
     edits: [{
       file: APPLY, find: 'an expansion that was seen before must come too late.\n  const version = volume.version + 1;',
       replace: 'an expansion that was seen before must come too late.\n  const version = volume.version + (left.length > 0 ? 1 : 0);',
@@ -56,8 +54,7 @@ export const VOLUME_BUGS: readonly Bug[] = [
     why: 'a primary that lost its peer goes on before the ledger knows', source: 'SAFETY.md 2.3 (shrink before ack), S4',
   },
   {
-    name: 'fence-peer-from-memory', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 1_000, theme: 'races',
-    open: 'an expansion has to be committed and not yet applied here while the peer is lost',
+    name: 'fence-peer-from-memory', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 100, theme: 'lateExpansions',
     edits: [{
       file: FENCE_PEER, find: 'return this.#isHeld(volume) ? await this.#shrink(volume) : await this.#confirmNotHeld(id);',
       replace: "if (this.#isHeld(volume) && volume.inSync.join() === this.#options.self.node) return decisive(this.#options.log.state(), volume, this.#options.self);\n    return this.#isHeld(volume) ? await this.#shrink(volume) : await this.#confirmNotHeld(id);",
@@ -70,8 +67,7 @@ export const VOLUME_BUGS: readonly Bug[] = [
     why: 'a primary whose fence-peer helper was killed stays frozen until its peer is back', source: 'DRBD.md A4, L3',
   },
   {
-    name: 'old-outage-answered', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 1_000, theme: 'races',
-    open: 'a helper has to answer after the connection came back and was lost again',
+    name: 'old-outage-answered', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 60, theme: 'answers',
     edits: [
       { file: KERNEL, find: 'if (resource.connectCount !== connectCount) resource.say(', replace: 'if (resource.connectCount < connectCount) resource.say(' },
       { file: FENCE_PEER, find: 'if (this.#newest.get(id) !== token) return NOT_DECIDED;', replace: 'if (token === null) return NOT_DECIDED;' },
@@ -99,14 +95,12 @@ export const VOLUME_BUGS: readonly Bug[] = [
     masked: 'the other end is asked whether it is complete',
   },
   {
-    name: 'replica-up-before-shrink', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 400, theme: 'replicas',
-    open: 'a holder has to stay frozen (its agent dead, the ledger alive) until its rebooted peer is up',
+    name: 'replica-up-before-shrink', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 60, theme: 'mirrors',
     edits: [{ file: STEPS, find: 'return !isLive(state.nodes.get(holder), holderBootId);', replace: "return holder !== '';" }],
     why: 'a rebooted replica connects before its frozen holder has shrunk, and DRBD lets that one go on unasked', source: 'shared/DESIGN.md (a replica that was down comes up only after its standing is settled)',
   },
   {
-    name: 'reboot-keeps-expansions', arena: 'cell', breaks: ['S2', 'S3'], seeds: 1_000, theme: 'races',
-    open: 'an expansion has to be held up while the node of the replica restarts',
+    name: 'reboot-keeps-expansions', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 150, theme: 'restarts',
     edits: [{ file: 'shared/ledger/apply-node.ts', find: 'else if (node.bootId !== null) outdateExpansions(change, node.id);', replace: 'else if (node.bootId === command.actor.bootId) outdateExpansions(change, node.id);' }],
     why: 'an expansion that was seen before a replica\'s node restarted is applied after it', source: 'shared/DESIGN.md, SAFETY.md 2.3',
   },
