@@ -21,7 +21,7 @@ import type { FenceObservation } from '../../shared/model/node.ts';
 import { SECOND_MS } from '../../shared/units.ts';
 import { assert, unreachable } from '../../shared/errors.ts';
 
-/** How power fencing of the boot stands. `attempt` counts orders and questions that led nowhere. */
+/** How power fencing of the boot stands. `attempt` counts orders and questions that led nowhere, the order of a former leader among them. */
 export type PowerPath =
   | { readonly phase: 'idle' }
   | { readonly phase: 'refused' }
@@ -64,7 +64,8 @@ export type FenceEvent = { readonly atMs: number; readonly at: string } & (
   /** What became of this leader's proposals. `unknown`: no answer; they may yet be committed. */
   | { readonly kind: 'intentAnswered'; readonly outcome: 'rejected' | 'unknown'; readonly detail: string }
   | { readonly kind: 'proofAnswered'; readonly outcome: 'applied' | 'rejected' | 'unknown'; readonly detail: string }
-  | { readonly kind: 'powerOffDone' }
+  /** `wasOff`: the machine was off already when the order came. */
+  | { readonly kind: 'powerOffDone'; readonly wasOff: boolean }
   | { readonly kind: 'powerOffFailed'; readonly detail: string }
   | { readonly kind: 'powerStatus'; readonly status: 'on' | 'off' | 'unknown'; readonly detail: string }
   | { readonly kind: 'timer' }
@@ -140,11 +141,7 @@ export function stepFence(state: FenceState, event: FenceEvent, waits: FenceWait
     case 'proofAnswered':
       return onProofAnswered(state, event);
     case 'powerOffDone':
-      if (state.power.phase !== 'ordering' || state.proof.phase !== 'none') return { state, effects: [] };
-      return {
-        state: { ...state, power: { phase: 'confirming', attempt: state.power.attempt, firstOffAtMs: null, askAtMs: null } },
-        effects: [{ kind: 'askPowerStatus' }],
-      };
+      return onPowerOffDone(state, event);
     case 'powerOffFailed':
       return onPowerOffFailed(state, event);
     case 'powerStatus':
@@ -177,7 +174,7 @@ function onIntentCommitted(before: FenceState, event: Extract<FenceEvent, { kind
   if (before.proof.phase !== 'none' || (!isOurs && before.power.phase !== 'idle' && before.power.phase !== 'refused')) return { state: before, effects: [] };
   const state = observe(before, event, 'intentCommitted', `ledger entry ${event.index}: no renewal of this boot any more`);
   if (!event.byPower) return { state: { ...state, power: { phase: 'givenUp' } }, effects: [] };
-  if (!isOurs) return { state: { ...state, power: { phase: 'ordering', attempt: 0, retryAtMs: event.atMs + FOUND_INTENT_WAIT_MS } }, effects: [] };
+  if (!isOurs) return { state: { ...state, power: { phase: 'ordering', attempt: 1, retryAtMs: event.atMs + FOUND_INTENT_WAIT_MS } }, effects: [] };
   return orderPowerOff(state, event, 0);
 }
 
@@ -203,6 +200,14 @@ function onProofAnswered(state: FenceState, event: Extract<FenceEvent, { kind: '
     default:
       return unreachable(event.outcome);
   }
+}
+
+/** Whoever is off before the cell's first order was not switched off by the cell, which therefore does not switch it on again (power-return.ts). */
+function onPowerOffDone(before: FenceState, event: Extract<FenceEvent, { kind: 'powerOffDone' }>): Step<FenceState, FenceEffect> {
+  const { power } = before;
+  if (power.phase !== 'ordering' || before.proof.phase !== 'none') return { state: before, effects: [] };
+  const state = event.wasOff && power.attempt === 0 ? observe(before, event, 'foundOff', '') : before;
+  return { state: { ...state, power: { phase: 'confirming', attempt: power.attempt, firstOffAtMs: null, askAtMs: null } }, effects: [{ kind: 'askPowerStatus' }] };
 }
 
 function onPowerOffFailed(before: FenceState, event: Extract<FenceEvent, { kind: 'powerOffFailed' }>): Step<FenceState, FenceEffect> {

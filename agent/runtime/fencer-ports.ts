@@ -9,7 +9,9 @@ import type { Mesh } from '../../shared/wire/mesh.ts';
 
 /** Switches nodes' power from outside, through whatever their record's `power` names. May reject, and may take long. */
 export interface PowerSwitch {
-  off(node: NodeId): Promise<void>;
+  /** Switches it off, and says whether it was off already. */
+  off(node: NodeId): Promise<{ readonly wasOff: boolean }>;
+  on(node: NodeId): Promise<void>;
   status(node: NodeId): Promise<'on' | 'off' | 'unknown'>;
 }
 

@@ -21,13 +21,13 @@ import { isFenceStorm, startSuspicion, stepSuspicion, suspicionWakesAtMs } from 
 import type { SuspicionEffect, SuspicionEvent, SuspicionState } from '../machines/suspicion.ts';
 import type { FencerPorts, SuspectView } from './fencer-ports.ts';
 import { WakeUp } from './fencer-wake.ts';
+import { POWER_TIMEOUT_MS, withinPowerTimeout } from './power-timeout.ts';
 import { askHelper } from './probes.ts';
 
 /** Phases in which a boot of the node may run domains, so that its death must be proven. */
 const WATCHED: readonly NodePhase[] = ['joining', 'active', 'draining', 'maintenance', 'fencing'];
 const PROFILES = Object.values(TIMING_PROFILES);
 const PROPOSE_TIMEOUT_MS = 3 * SECOND_MS;
-const POWER_TIMEOUT_MS = 5 * SECOND_MS;
 
 interface Watch {
   readonly node: NodeId;
@@ -337,8 +337,8 @@ export class Watches {
       if (!this.#isCurrent(watch)) return;
       const { role, term } = this.#ports.log.status();
       if (role !== 'leader' || term !== this.#term) throw new ClusterError('NotLeader', `does not lead in term ${this.#term} any more`, { retryable: false });
-      await this.#within(this.#ports.power.off(watch.node), `switch ${watch.node} off`);
-      if (this.#isCurrent(watch)) this.#feedFence(watch, { kind: 'powerOffDone' });
+      const { wasOff } = await withinPowerTimeout(this.#ports.world, this.#ports.power.off(watch.node), `switch ${watch.node} off`);
+      if (this.#isCurrent(watch)) this.#feedFence(watch, { kind: 'powerOffDone', wasOff });
     } catch (thrown) {
       if (this.#isCurrent(watch)) this.#feedFence(watch, { kind: 'powerOffFailed', detail: describeError(thrown) });
     }
@@ -348,22 +348,11 @@ export class Watches {
     let status: 'on' | 'off' | 'unknown' = 'unknown';
     let detail = '';
     try {
-      status = await this.#within(this.#ports.power.status(watch.node), `ask whether ${watch.node} is on`);
+      status = await withinPowerTimeout(this.#ports.world, this.#ports.power.status(watch.node), `ask whether ${watch.node} is on`);
     } catch (thrown) {
       detail = describeError(thrown);
     }
     if (this.#isCurrent(watch)) this.#feedFence(watch, { kind: 'powerStatus', status, detail });
-  }
-
-  /** What `work` gives, or ClusterError `PowerTimeout`. */
-  async #within<Value>(work: Promise<Value>, what: string): Promise<Value> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const timer = this.#ports.world.timers.after(POWER_TIMEOUT_MS, () => reject(new ClusterError('PowerTimeout', `could not ${what} within ${POWER_TIMEOUT_MS} ms`, { retryable: true })));
-    try {
-      return await Promise.race([work, promise]);
-    } finally {
-      timer.cancel();
-    }
   }
 
   #isCurrent(watch: Watch): boolean {

@@ -13,6 +13,7 @@ import type { GrantorEffect, GrantorEvent, GrantRules } from '../machines/lease-
 import type { Fencer, FencerPorts, SuspectView } from './fencer-ports.ts';
 import { WakeUp } from './fencer-wake.ts';
 import { Watches } from './fencer-watches.ts';
+import { PowerReturns } from './power-returns.ts';
 import { serveProbes } from './probes.ts';
 
 const NOBODY = new Set<never>();
@@ -22,6 +23,7 @@ export function startFencer(ports: FencerPorts): Fencer {
   const { world, log, socket } = ports;
   let grantor = startGrantor();
   let watches: Watches | null = null;
+  let returns: PowerReturns | null = null;
   let knownNodes = log.state().nodes;
   /** What must be applied here before a grant: everything that was committed when this term's first round was confirmed. */
   let appliedFloor: number | null = null;
@@ -98,9 +100,12 @@ export function startFencer(ports: FencerPorts): Fencer {
     const leads = role === 'leader' ? term : null;
     if (leads === grantor.term) return;
     watches?.stop();
+    returns?.stop();
+    returns = leads === null ? null : new PowerReturns(ports, leads);
     watches = leads === null ? null : new Watches(ports, leads, (node) => grantor.heard.get(node)?.last.arrivedAtMs ?? null);
     appliedFloor = null;
     watches?.followLedger();
+    returns?.followLedger();
     feed({ kind: 'leads', term: leads, atMs: world.clock.nowMs() });
   };
   const unsubscribers = [
@@ -109,6 +114,7 @@ export function startFencer(ports: FencerPorts): Fencer {
       if (log.state().nodes === knownNodes) return;
       knownNodes = log.state().nodes;
       watches?.followLedger();
+      returns?.followLedger();
     }),
   ];
 
@@ -126,7 +132,9 @@ export function startFencer(ports: FencerPorts): Fencer {
     stop: () => {
       for (const unsubscribe of unsubscribers) unsubscribe();
       watches?.stop();
+      returns?.stop();
       watches = null;
+      returns = null;
       wakeUp.cancel();
     },
   };

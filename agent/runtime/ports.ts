@@ -59,7 +59,8 @@ export interface HostPort {
 
 /** The power of other nodes, through their BMCs. */
 export interface PowerPort {
-  off(node: NodeId): Promise<void>;
+  off(node: NodeId): Promise<{ readonly wasOff: boolean }>;
+  on(node: NodeId): Promise<void>;
   status(node: NodeId): Promise<'on' | 'off' | 'unknown'>;
 }
 

@@ -48,6 +48,7 @@ function observationSentence(seen: FenceObservation, { node }: FenceProof): stri
     case 'probeFailed': return `${seen.by} probed ${node} and does not vouch for it${detail}.`;
     case 'intentCommitted': return `It was committed that this boot of ${node} is to be fenced${detail}.`;
     case 'powerOffOrdered': return `${seen.by} ordered the power of ${node} off${seen.detail === '' ? '' : ` (${seen.detail})`}.`;
+    case 'foundOff': return `${node} was off already before the first order${detail}.`;
     case 'powerStatusOff': return `The BMC of ${node} reported its power off${detail}.`;
     case 'powerFailed': return `Switching ${node} off did not work${detail}.`;
     case 'deadline': return `The fence wait is over${detail}.`;

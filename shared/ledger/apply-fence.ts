@@ -7,7 +7,8 @@ import type { FenceProof, NodeRecord } from '../model/node.ts';
 import { APPLIED, rejected } from './change.ts';
 import type { Change, CommandOf } from './change.ts';
 import type { ApplyResult } from './commands.ts';
-import { recentPowerFences, refusePowerFence } from './power-limit.ts';
+import { keptPowerFences, refusePowerFence } from './power-limit.ts';
+import { powerReturn, whyItStaysOff } from './power-return.ts';
 import { releaseHeld } from './release.ts';
 
 /** The leader decided to fence: no renewal and no right for that boot from here on (S10). */
@@ -34,8 +35,7 @@ function countPowerFence(change: Change, node: NodeRecord, command: CommandOf<'i
   if (powerFences.some((fence) => fence.node === node.id && fence.bootId === command.bootId)) return null;
   const refusal = refusePowerFence(change.state, node.id, command.atMs);
   if (refusal !== null) return rejected('rateLimited', refusal);
-  const recent = recentPowerFences(change.state, command.atMs);
-  change.set({ powerFences: [...recent, { node: node.id, bootId: command.bootId, index: change.entry.index, atMs: command.atMs }] });
+  change.set({ powerFences: keptPowerFences(change.state, { node: node.id, bootId: command.bootId, index: change.entry.index, atMs: command.atMs, foundOff: false }) });
   return null;
 }
 
@@ -53,10 +53,18 @@ export function proveFenced(change: Change, command: CommandOf<'proveFenced'>): 
     kind: command.proof, node: node.id, bootId: command.bootId, index, term: command.term, leader: command.leader,
     fenceWaitMs: command.fenceWaitMs, observations: command.observations.slice(-OBSERVATIONS_MAX), at: data.at,
   };
-  change.putNode({ ...node, phase: 'fenced', fence: proof });
+  if (command.observations.some(({ what }) => what === 'foundOff')) noteFoundOff(change, node);
+  const fenced: NodeRecord = { ...node, phase: 'fenced', fence: proof };
+  change.putNode(fenced);
   change.say('nodeFenced', [node.id], `${node.id} is fenced: ${WHY[command.proof]}.`, command.proof === 'cleanStop' ? 'info' : 'warning');
+  if (powerReturn(change.state, fenced) === 'tooOften') change.say('nodeStaysOff', [node.id], whyItStaysOff(fenced), 'warning');
   releaseHeld(change, node.id, proof);
   return APPLIED;
+}
+
+/** Nobody of the cell switched this boot off, so nobody of the cell switches it on. */
+function noteFoundOff(change: Change, { id, bootId }: NodeRecord): void {
+  change.set({ powerFences: change.state.powerFences.map((fence) => (fence.node === id && fence.bootId === bootId ? { ...fence, foundOff: true } : fence)) });
 }
 
 const WHY: Readonly<Record<FenceProof['kind'], string>> = {

@@ -59,7 +59,7 @@ export const capacity = v.strictObject({
 export const power = v.strictObject({ kind: v.picklist(['none', 'ipmi']), address: text(255) });
 
 export const observation = v.strictObject({
-  what: v.picklist(['lastRenewal', 'suspected', 'probeAnswered', 'probeFailed', 'intentCommitted', 'powerOffOrdered', 'powerStatusOff', 'powerFailed', 'deadline', 'bootSeen', 'stopped']),
+  what: v.picklist(['lastRenewal', 'suspected', 'probeAnswered', 'probeFailed', 'intentCommitted', 'powerOffOrdered', 'foundOff', 'powerStatusOff', 'powerFailed', 'deadline', 'bootSeen', 'stopped']),
   afterMs: milliseconds,
   by: memberId,
   at: text(64),

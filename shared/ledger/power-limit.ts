@@ -8,12 +8,14 @@
  * a leader confirmed, and it is in sync again in every volume that it has a replica of. Until then it counts, so at no time do more
  * nodes, or copies of anybody's data, than the share are missing through power fencing. The node in question is asked for the
  * ready boot only: its replicas go out of sync by the very silence that it is to be fenced for.
+ * One that the cell may have switched on again itself (power-return.ts) counts for the ten minutes, however well it is: or a leader that is
+ * wrong could switch all nodes off and on, one after the other, with nobody's help.
  *
  * The times are the leader's wall clock, so this holds back a confused leader, not one that lies. The lease path is never limited.
  */
 import type { BootId, NodeId } from '../ids.ts';
 import type { CellState } from '../model/cell.ts';
-import { POWER_FENCE_WINDOW_MS, POWER_FENCES_PER_NODE_MAX } from '../model/limits.ts';
+import { POWER_FENCE_WINDOW_MS, POWER_FENCES_PER_NODE_MAX, POWER_RETURN_WINDOW_MS } from '../model/limits.ts';
 import type { NodePhase, NodeRecord } from '../model/node.ts';
 
 export type PowerFences = CellState['powerFences'];
@@ -21,8 +23,16 @@ export type PowerFences = CellState['powerFences'];
 const READY_PHASES: readonly NodePhase[] = ['active', 'draining', 'maintenance'];
 
 /** The power fences that still count at `atMs`, the wall clock of the leader that asks. One dated far ahead does not count for ever. */
-export function recentPowerFences(state: CellState, atMs: number): PowerFences {
+function recentPowerFences(state: CellState, atMs: number): PowerFences {
   return state.powerFences.filter((fence) => Math.abs(atMs - fence.atMs) <= POWER_FENCE_WINDOW_MS);
+}
+
+/** With one more, what is worth remembering: the last hour's, and of a node no more than either bound asks for. */
+export function keptPowerFences(state: CellState, one: PowerFences[number]): PowerFences {
+  const all = [...state.powerFences.filter((fence) => Math.abs(one.atMs - fence.atMs) <= POWER_RETURN_WINDOW_MS), one];
+  const own = all.filter((fence) => fence.node === one.node);
+  const dropped = new Set(own.slice(0, Math.max(0, own.length - POWER_FENCES_PER_NODE_MAX)));
+  return all.filter((fence) => !dropped.has(fence));
 }
 
 /** Why this node may not be switched off at `atMs`, for people; null when it may. */
@@ -46,7 +56,7 @@ function powerFencesMax(state: CellState): number {
 function cameBack(state: CellState, fence: PowerFences[number], asked: NodeId): boolean {
   const node = state.nodes.get(fence.node);
   if (node === undefined || !isReadyAgain(node, fence.bootId)) return false;
-  return node.id === asked || isInSync(state, node.id);
+  return node.id === asked || (fence.foundOff && isInSync(state, node.id));
 }
 
 function isReadyAgain(node: NodeRecord, fenced: BootId): boolean {

@@ -83,7 +83,7 @@ export const snapshot = v.strictObject({
   volumes: entries(field.volumeId, volume, VOLUMES_MAX),
   tokens: entries(field.text(200), token, INSTANCES_MAX),
   nextMinor: field.positive, nextAddress: field.positive,
-  powerFences: field.listOf(v.strictObject({ node: field.nodeId, bootId: field.bootId, index, atMs: field.milliseconds }), NODES_MAX * POWER_FENCES_PER_NODE_MAX),
+  powerFences: field.listOf(v.strictObject({ node: field.nodeId, bootId: field.bootId, index, atMs: field.milliseconds, foundOff: v.boolean() }), NODES_MAX * POWER_FENCES_PER_NODE_MAX),
 });
 
 /** The compiler's proof that schemas and records say the same: a field added to one and not to the other stops here. */

@@ -68,8 +68,11 @@ export interface CellState {
   /** Next DRBD minor to try, and next address of the instances' network. They count on past the last number: modulo. */
   readonly nextMinor: number;
   readonly nextAddress: number;
-  /** The power fences of ten minutes up to the newest, newest last, for the rate limit (with the wall time the leader gave). */
-  readonly powerFences: readonly { readonly node: NodeId; readonly bootId: BootId; readonly index: number; readonly atMs: number }[];
+  /**
+   * The power fences of an hour up to the newest, newest last, for the rate limit and the return of nodes (with the wall time the leader gave).
+   * `foundOff`: the machine was off before the cell's first order.
+   */
+  readonly powerFences: readonly { readonly node: NodeId; readonly bootId: BootId; readonly index: number; readonly atMs: number; readonly foundOff: boolean }[];
 }
 
 /** A new cell. */

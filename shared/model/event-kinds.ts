@@ -3,7 +3,7 @@
  */
 
 export const EVENT_KINDS = [
-  'nodeAdmitted', 'nodeBooted', 'nodeReinstalled', 'nodeReady', 'nodeCordoned', 'nodeUncordoned', 'nodeEmptied', 'nodeRemoved', 'fenceIntended', 'nodeFenced',
+  'nodeAdmitted', 'nodeBooted', 'nodeReinstalled', 'nodeReady', 'nodeCordoned', 'nodeUncordoned', 'nodeEmptied', 'nodeRemoved', 'fenceIntended', 'nodeFenced', 'nodeStaysOff',
   'coordinatorAdmitted',
   'instanceCreated', 'instanceStartAsked', 'instanceStopAsked', 'instanceTerminateAsked', 'instanceRestartAsked',
   'instancePlaced', 'instanceDelayed', 'instanceStarted', 'instanceRestarted', 'instanceStopped', 'instanceFailed', 'instanceTerminated',

@@ -44,6 +44,9 @@ export const POWER_FENCE_WINDOW_MS = 10 * MINUTE_MS;
  * for each of two nodes; one that needs it more often than every 40 s is not helped by its power switch.
  */
 export const POWER_FENCES_PER_NODE_MAX = 15;
+/** A node that is switched off more often than so within this time is not switched on again by the cell: it is broken, or what judges it is. */
+export const POWER_RETURN_WINDOW_MS = 60 * MINUTE_MS;
+export const POWER_RETURNS_MAX = 3;
 
 /** Bounds of the cell's parameters, ms. */
 export const REBUILD_AFTER_MS_MIN = SECOND_MS;

@@ -38,7 +38,7 @@ export type FenceProofKind = 'leaseExpired' | 'powerOffConfirmed' | 'cleanStop' 
 
 /** One observation that led to a proof: what was seen, and how long after the last renewal. For people and audits. */
 export interface FenceObservation {
-  readonly what: 'lastRenewal' | 'suspected' | 'probeAnswered' | 'probeFailed' | 'intentCommitted' | 'powerOffOrdered' | 'powerStatusOff' | 'powerFailed' | 'deadline' | 'bootSeen' | 'stopped';
+  readonly what: 'lastRenewal' | 'suspected' | 'probeAnswered' | 'probeFailed' | 'intentCommitted' | 'powerOffOrdered' | 'foundOff' | 'powerStatusOff' | 'powerFailed' | 'deadline' | 'bootSeen' | 'stopped';
   /** Milliseconds since the leader received the node's last renewal. */
   readonly afterMs: number;
   readonly by: MemberId;

@@ -8,6 +8,7 @@ import type { InstanceId, NodeId } from '../../shared/ids.ts';
 import { TIMING_PROFILES } from '../../shared/model/timing.ts';
 import type { TimingProfile } from '../../shared/model/timing.ts';
 import { seededChance } from '../../shared/random.ts';
+import { powerReturn } from '../../shared/ledger/power-return.ts';
 import type { CellParameters } from '../../shared/model/cell.ts';
 import { CellWitness, holders } from '../support/cell-witness.ts';
 import { VirtualCell } from '../support/virtual-cell.ts';
@@ -51,6 +52,14 @@ export interface SeedRun {
   readonly plan?: SimPlan;
   /** Given each line of the trace. */
   readonly sink?: (line: string) => void;
+}
+
+/** Whether the cell itself has to switch a node on, now or once it has proven it dead. Whoever it leaves off is switched on by people. */
+function isOwedPower(cell: VirtualCell, id: NodeId): boolean {
+  const state = cell.state();
+  const node = state.nodes.get(id);
+  if (node === undefined || node.phase === 'removed' || node.bootId === null) return false;
+  return node.phase === 'fenced' ? powerReturn(state, node) === 'due' : node.fenceIntentIndex !== null;
 }
 
 /** What came of it. */
@@ -261,8 +270,7 @@ class Running {
     while (!this.#isOver()) {
       const found = left();
       if (found.length === 0) return;
-      // Whoever was switched off by a BMC before the calm stays off until somebody switches it on.
-      for (const node of core) this.cell.room.powerOn(node);
+      for (const node of core) if (!isOwedPower(this.cell, node)) this.cell.room.powerOn(node);
       const sinceMs = world.clock.nowMs() - fromMs;
       if (sinceMs > limitMs && (sinceMs > CALM_LIMIT_MS || found.some((what) => !what.startsWith('L7')))) {
         this.#violate(`not calm after ${Math.round(sinceMs)} ms though ${when}: ${found.join('; ')}`);

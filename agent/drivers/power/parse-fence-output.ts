@@ -10,9 +10,18 @@ export function parsePowerStatus(result: RunResult): 'on' | 'off' | 'unknown' {
   return 'unknown';
 }
 
-/** Whether the agent says that the power is off now. */
-export function saysPoweredOff(result: RunResult): boolean {
-  return result.exitCode === 0 && /^Success: (Powered|Already) OFF$/m.test(result.stdout);
+/** Whether the agent says that the power is off (or on) now. */
+export function saysPowered(result: RunResult, now: 'ON' | 'OFF'): boolean {
+  return saysAlready(result, now) || saysSuccess(result, `Powered ${now}`);
+}
+
+/** Whether the agent says that the power was off (or on) before it came. */
+export function saysAlready(result: RunResult, now: 'ON' | 'OFF'): boolean {
+  return saysSuccess(result, `Already ${now}`);
+}
+
+function saysSuccess(result: RunResult, words: string): boolean {
+  return result.exitCode === 0 && result.stdout.split('\n').includes(`Success: ${words}`);
 }
 
 /** What the agent complains of, without its time stamp, for a message. */

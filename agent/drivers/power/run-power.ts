@@ -6,7 +6,7 @@ import type { NodeId } from '../../../shared/ids.ts';
 import type { Runner, RunResult } from '../../../shared/world.ts';
 import { buildFenceInput } from './build-fence-input.ts';
 import type { BmcAccess, FenceAction } from './build-fence-input.ts';
-import { fenceComplaint, parsePowerStatus, saysPoweredOff } from './parse-fence-output.ts';
+import { fenceComplaint, parsePowerStatus, saysAlready, saysPowered } from './parse-fence-output.ts';
 
 /** fence_ipmilan's own wait, and a little for its start (it is Python). */
 const BMC_TIMEOUT_MS = 5_000;
@@ -24,9 +24,16 @@ export class Power {
   }
 
   /** Switches the node off. Rejects with ClusterError `NoPowerAccess` or `PowerOffFailed` unless the agent says that it is off. */
-  async off(node: NodeId): Promise<void> {
+  async off(node: NodeId): Promise<{ readonly wasOff: boolean }> {
     const result = await this.#run(node, 'off');
-    if (!saysPoweredOff(result)) throw new ClusterError('PowerOffFailed', `could not switch off ${node}: ${fenceComplaint(result)}`, { retryable: true });
+    if (!saysPowered(result, 'OFF')) throw new ClusterError('PowerOffFailed', `could not switch off ${node}: ${fenceComplaint(result)}`, { retryable: true });
+    return { wasOff: saysAlready(result, 'OFF') };
+  }
+
+  /** Switches the node on. Rejects with ClusterError `NoPowerAccess` or `PowerOnFailed` unless the agent says that it is on. */
+  async on(node: NodeId): Promise<void> {
+    const result = await this.#run(node, 'on');
+    if (!saysPowered(result, 'ON')) throw new ClusterError('PowerOnFailed', `could not switch on ${node}: ${fenceComplaint(result)}`, { retryable: true });
   }
 
   /** Asks the BMC. `unknown` when it does not answer clearly. */

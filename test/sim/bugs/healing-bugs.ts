@@ -15,6 +15,7 @@ const APPLY_FENCE = 'shared/ledger/apply-fence.ts';
 const NODE = 'shared/ledger/apply-node.ts';
 const CREATE = 'shared/ledger/apply-create.ts';
 const INTAKE = 'agent/runtime/intake.ts';
+const RETURNS = 'agent/runtime/power-returns.ts';
 
 export const HEALING_BUGS: readonly Bug[] = [
   {
@@ -117,6 +118,11 @@ export const HEALING_BUGS: readonly Bug[] = [
     name: 'reboot-proves-nothing', arena: 'cell', breaks: ['L2', 'L6', 'L7', 'L9'], seeds: 30, theme: 'replicas',
     edits: [{ file: NODE, find: 'if (node.bootId !== null && proof !== null && node.fence?.bootId !== node.bootId) {', replace: 'if (node.bootId === actor.bootId && proof !== null && node.fence?.bootId !== node.bootId) {' }],
     why: 'what a former boot held is never released when its node starts again', source: 'SAFETY.md 5.1 (NodeBoot), 5.5',
+  },
+  {
+    name: 'left-off', arena: 'cell', breaks: ['L6', 'L7', 'L9'], seeds: 60, theme: 'leases',
+    edits: [{ file: RETURNS, find: "powerReturn(state, record) === 'due'", replace: "powerReturn(state, record) === 'tooOften'" }],
+    why: 'a node that the cell switched off stays off, though it is well', source: 'SAFETY.md 5.1 (FENCED to JOINING), L9',
   },
   {
     name: 'token-applied-twice', arena: 'cell', breaks: ['S13'], seeds: 60,

@@ -167,6 +167,7 @@ function ledgerLine(event: CellEvent, entry: AppliedEntry): string | null {
     case 'nodeBooted': return `${first} has started`;
     case 'nodeReady': return event.message.includes('cordoned') ? `${first} is ready, and cordoned` : `${first} takes work`;
     case 'nodeFenced': return `${first} is fenced (${command.kind === 'proveFenced' ? command.proof : 'nodeRebooted'})`;
+    case 'nodeStaysOff': return `${first} stays off`;
     case 'fenceIntended': return `${first} is to be fenced`;
     case 'instanceLostHolder': return `${first} has lost ${second}`;
     case 'instanceTakenOver': return `${second} takes ${first} over from ${third}`;

@@ -30,7 +30,7 @@ class Fencing {
     this.feed(T0, { kind: 'renewalHeard', counted: true });
     this.feed(T0 + 2_000, { kind: 'powerAllowed', reason: 'silent' });
     this.feed(T0 + 2_020, { kind: 'intentCommitted', index: 42, byPower: true });
-    this.feed(T0 + 2_500, { kind: 'powerOffDone' });
+    this.feed(T0 + 2_500, { kind: 'powerOffDone', wasOff: false });
     return this;
   }
 }
@@ -98,7 +98,7 @@ fence('by power needs the intent committed first, and halts grants before it pro
   const it = new Fencing();
   assert.equal(it.kinds(T0 + 2_000, { kind: 'powerAllowed', reason: 'silent' }), ['proposeIntent']);
   assert.ok(isHalted(it.state));
-  assert.equal(it.kinds(T0 + 2_010, { kind: 'powerOffDone' }), []);
+  assert.equal(it.kinds(T0 + 2_010, { kind: 'powerOffDone', wasOff: false }), []);
   assert.equal(it.kinds(T0 + 2_020, { kind: 'intentCommitted', index: 42, byPower: true }), ['orderPowerOff']);
   assert.equal(it.kinds(T0 + 2_030, { kind: 'intentCommitted', index: 42, byPower: true }), [], 'once');
 });
@@ -127,6 +127,30 @@ fence('proves by power after two reports of off, a second apart, with silence be
   assert.equal(effect.observations.map((one) => [one.what, one.afterMs]), [
     ['lastRenewal', 0], ['intentCommitted', 2_020], ['powerOffOrdered', 2_020], ['powerStatusOff', 2_550], ['powerStatusOff', 3_600],
   ]);
+});
+
+fence('notes that a machine was off before the first order, and of no other', () => {
+  const seen = (it: Fencing): boolean => it.state.observations.some(({ what }) => what === 'foundOff');
+  const intended = (): Fencing => {
+    const it = new Fencing();
+    it.feed(T0 + 2_000, { kind: 'powerAllowed', reason: 'silent' });
+    it.feed(T0 + 2_020, { kind: 'intentCommitted', index: 42, byPower: true });
+    return it;
+  };
+  const first = intended();
+  assert.equal(first.kinds(T0 + 2_100, { kind: 'powerOffDone', wasOff: true }), ['askPowerStatus']);
+  assert.ok(seen(first));
+  const second = intended();
+  second.feed(T0 + 2_100, { kind: 'powerOffFailed', detail: 'no answer' });
+  second.feed(fenceWakesAtMs(second.state, WAITS), { kind: 'timer' });
+  second.feed(T0 + 2_900, { kind: 'powerOffDone', wasOff: true });
+  assert.not.ok(seen(second), 'the order without an answer may have done it');
+  const found = new Fencing();
+  found.feed(T0 + 2_020, { kind: 'intentCommitted', index: 42, byPower: true });
+  found.feed(fenceWakesAtMs(found.state, WAITS), { kind: 'timer' });
+  assert.equal(found.kinds(T0 + 4_100, { kind: 'powerOffDone', wasOff: true }), ['askPowerStatus']);
+  assert.not.ok(seen(found), 'the leader before this one may have done it');
+  assert.not.ok(seen(new Fencing().orderedOff()), 'it was on');
 });
 
 fence('takes no single off, none around a renewal, and no other word', () => {

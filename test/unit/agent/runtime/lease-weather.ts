@@ -443,7 +443,10 @@ export class Room {
             if (node.bootId === bootId) this.#switchOff(node, 'BMC');
           });
         });
+        return { wasOff: false };
       },
+      // Sooner than the node would come back by itself; one that is slow, or late, comes in the middle of what follows.
+      on: async (id) => await later(100 + this.chance.next() * 4_500, () => this.#switchOn(this.#find(id))),
       status: async (id) => await later(20 + this.chance.next() * 300, () => (this.#find(id).isOn && this.now > this.#find(id).bmcSaysOffUntil ? 'on' : 'off')),
     };
   }

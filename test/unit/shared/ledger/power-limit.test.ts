@@ -14,9 +14,9 @@ function intent(node: number, boot: number, atMs: number): Command {
   return { kind: 'intendFence', node: nodeIdOf(node), bootId: bootIdOf(node, boot), byPower: true, atMs, reason: 'silent' };
 }
 
-/** Switched off, and proven so. */
-function switchOff(cell: TestCell, node: number, boot: number, atMs: number): void {
-  const observations = [{ what: 'powerStatusOff', afterMs: 2500, by: LEADER, at: '', detail: '' }] as const;
+/** Found off, or switched off, and proven so. */
+function switchOff(cell: TestCell, node: number, boot: number, atMs: number, found: 'foundOff' | 'powerOffOrdered' = 'foundOff'): void {
+  const observations = ([found, 'powerStatusOff'] as const).map((what) => ({ what, afterMs: 2500, by: LEADER, at: '', detail: '' }));
   cell.run(intent(node, boot, atMs), { ...leaseProof(node, boot), proof: 'powerOffConfirmed', fenceWaitMs: 0, observations });
 }
 
@@ -39,6 +39,21 @@ limit('counts a node until it is in sync again in each of its volumes', () => {
   assert.match(refusePowerFence(cell.state, nodeIdOf(1), 1000) ?? '', 'node-2 did not come back well');
   cell.expand(2);
   cell.run(intent(3, 1, 2000));
+});
+
+limit('counts a node that the cell switched off for ten minutes, however well it came back: the cell switches it on itself', () => {
+  const cell = readyCell();
+  switchOff(cell, 1, 1, 0, 'powerOffOrdered');
+  cell.start(1, 2);
+  cell.refuse('rateLimited', intent(2, 1, POWER_FENCE_WINDOW_MS));
+  cell.run(intent(1, 2, 3000));
+});
+
+limit('counts a node until its death was proven by who found it off', () => {
+  const cell = readyCell();
+  cell.run(intent(1, 1, 0));
+  cell.start(1, 2);
+  cell.refuse('rateLimited', intent(2, 1, 1000));
 });
 
 limit('counts a node that is dead again, whoever killed it', () => {
@@ -100,7 +115,7 @@ limit('lets an owner pull twenty plugs in a row, each where the instance runs', 
     cell.start(holder, boots[holder - 1]);
     cell.expand(holder);
   }
-  assert.is(cell.state.powerFences.length, 20);
+  assert.is(cell.state.powerFences.length, 20, 'ten for each, none forgotten');
 });
 
 limit('ends for a node that comes back well and is silent again, again and again', () => {

@@ -30,14 +30,18 @@ function driver(test: TestRoom, password = 'secret'): { power: Power; argvs: (re
   return { argvs, wait, power: new Power({ run, stream: () => ({ stop: () => undefined }) }, (node) => (node === NODE ? { address: 'bmc-2', username: 'ves', password } : null)) };
 }
 
-power('switches a node off and sees that it is off', async () => {
+power('switches a node off and on, and sees which it is', async () => {
   const test = await startTestRoom();
   const { power: own, wait, argvs } = driver(test);
   assert.is(await wait(own.status(NODE)), 'on');
-  await wait(own.off(NODE));
+  assert.equal(await wait(own.off(NODE)), { wasOff: false });
   assert.is(test.room.nodeReport('node-2').isOn, false);
   assert.is(await wait(own.status(NODE)), 'off');
-  await wait(own.off(NODE));
+  assert.equal(await wait(own.off(NODE)), { wasOff: true });
+  for (let time = 0; time < 2; time += 1) {
+    await wait(own.on(NODE));
+    assert.is(await wait(own.status(NODE)), 'on', 'also when it is on already');
+  }
   assert.equal(new Set(argvs.map((argv) => argv.join(' '))), new Set(['fence_ipmilan']));
 });
 
@@ -50,6 +54,7 @@ power('never takes silence or a refusal for off', async () => {
   test.room.setBmc('node-2', { isReachable: false });
   const { power: own, wait } = driver(test);
   assert.is(await off(own, wait), 'PowerOffFailed');
+  assert.is(await wait(own.on(NODE)).then(() => null, (thrown: { code?: string }) => thrown.code), 'PowerOnFailed');
   assert.is(await wait(own.status(NODE)), 'unknown');
   assert.ok(test.room.nodeReport('node-2').isOn);
   assert.is(await wait(own.off('node-1' as NodeId)).then(() => null, (thrown: { code?: string }) => thrown.code), 'NoPowerAccess');
