@@ -1,5 +1,9 @@
 /**
  * What does this node show of itself? Replicas, configurations and domains as they were looked at last, DRBD's states as its stream tells them.
+ *
+ * Looks overlap, and one may take seconds: a program that began first and ends last tells of what was before the others. So the last look is the one that
+ * *began* last, and whoever waited for a look afterwards sees nothing older than that. Else a domain that is long gone could be seen in the place of the
+ * one that runs, and that one be destroyed for it.
  */
 import type { InstanceId, VolumeId } from '../../shared/ids.ts';
 import type { ObservedDomain } from '../../shared/model/domain.ts';
@@ -17,6 +21,7 @@ export interface SightOptions {
 /** The one memory of what was seen. */
 export class Sight {
   readonly #options: SightOptions;
+  readonly #looks = { replicas: new Looks(), domains: new Looks() };
   #replicas: ReadonlyMap<VolumeId, ObservedReplica> = new Map();
   #domains: ReadonlyMap<InstanceId, ObservedDomain> = new Map();
   /** Text of each resource's file, as it was read or written last. */
@@ -46,12 +51,17 @@ export class Sight {
   }
 
   async lookAtReplicas(): Promise<void> {
-    this.#replicas = await this.#options.replicas.listReplicas();
+    const isNewest = this.#looks.replicas.begin();
+    const replicas = await this.#options.replicas.listReplicas();
+    if (isNewest()) this.#replicas = replicas;
   }
 
   async lookAtDomains(): Promise<void> {
+    const isNewest = this.#looks.domains.begin();
+    const domains = await this.#options.domains.list();
+    if (!isNewest()) return;
     const before = this.#domains;
-    this.#domains = await this.#options.domains.list();
+    this.#domains = domains;
     const { onDomainChange } = this.#options;
     for (const domain of this.#domains.values()) {
       if (domain.state === 'shutdown' || domain.state === 'crashed') this.endedAs.set(domain.instance, domain.state);
@@ -59,5 +69,22 @@ export class Sight {
       if (before.get(domain.instance)?.state !== domain.state) onDomainChange(domain.instance);
     }
     for (const instance of before.keys()) if (!this.#domains.has(instance)) onDomainChange(instance);
+  }
+}
+
+/** Looks at the same things, in the order in which they began. */
+class Looks {
+  #begun = 0;
+  #newest = 0;
+
+  /** A look begins. What it returns is asked when the look has ended well, and says whether no later one was before it. */
+  begin(): () => boolean {
+    this.#begun += 1;
+    const place = this.#begun;
+    return () => {
+      if (place < this.#newest) return false;
+      this.#newest = place;
+      return true;
+    };
   }
 }
