@@ -8,8 +8,8 @@ import { LEASE_MAGIC } from '../../../shared/wire/lease.ts';
 import type { Checker, Scene } from './checker.ts';
 import { decodeOnce } from './decode-once.ts';
 
-/** Renewals and rounds remembered for each member: more than can be under way. */
-const KEPT = 200;
+/** Renewals remembered at each leader, for each node of the cell: more than can be under way. Of fifty nodes 200 in all would be those of two seconds. */
+const KEPT_EACH = 200;
 
 export interface RoundChecker extends Checker {
   readonly sent: (node: NodeId, bytes: Uint8Array) => void;
@@ -49,7 +49,7 @@ export function watchRounds({ cell, violate }: Scene): RoundChecker {
       const { arrived } = seatOf(node);
       if (!arrived.has(renewal.nonce)) arrived.set(renewal.nonce, nowMs());
       const oldest = arrived.keys().next();
-      if (arrived.size > KEPT && oldest.done !== true) arrived.delete(oldest.value);
+      if (arrived.size > KEPT_EACH * cell.nodeIds.length && oldest.done !== true) arrived.delete(oldest.value);
     },
     sent: (node, bytes) => {
       if (bytes[0] !== LEASE_MAGIC) return;
