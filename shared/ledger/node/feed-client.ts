@@ -15,12 +15,19 @@ const SILENCE_MS = FEED_QUIET_MS * 2.5;
 const REQUEST_TIMEOUT_MS = 3_000;
 const RETRY_MS = 400;
 
+/** Whom a feed may be asked of. */
+export interface FeedCandidates {
+  /** Those that took part in the log when it was last heard of. */
+  readonly likely: readonly MemberId[];
+  readonly others: readonly MemberId[];
+}
+
 /** Follows the log through one participant at a time. */
 export class FeedClient {
   readonly #mesh: Mesh;
   readonly #world: World;
   readonly #replica: Replica;
-  readonly #candidates: () => readonly MemberId[];
+  readonly #candidates: () => FeedCandidates;
   readonly #onStatus: (status: FeedStatus) => void;
   readonly #onSilence: () => void;
   #isWanted = false;
@@ -29,12 +36,13 @@ export class FeedClient {
   /** The last status that this server told. */
   #status: FeedStatus | null = null;
   #lastHeardAtMs = 0;
-  #next = 0;
+  #attempts = 0;
+  readonly #asked = { likely: 0, others: 0 };
   #silenceTimer: Timer | null = null;
   #lost: (() => void) | null = null;
 
   /** `onSilence` is called while nobody has had anything to tell for SILENCE_MS: what was heard before may be over. */
-  constructor(mesh: Mesh, world: World, replica: Replica, candidates: () => readonly MemberId[], onStatus: (status: FeedStatus) => void, onSilence: () => void) {
+  constructor(mesh: Mesh, world: World, replica: Replica, candidates: () => FeedCandidates, onStatus: (status: FeedStatus) => void, onSilence: () => void) {
     this.#mesh = mesh;
     this.#world = world;
     this.#replica = replica;
@@ -58,14 +66,26 @@ export class FeedClient {
   async #run(): Promise<void> {
     this.#isRunning = true;
     while (this.#isWanted) {
-      const candidates = this.#candidates();
-      const candidate = candidates[this.#next % Math.max(1, candidates.length)];
-      this.#next += 1;
+      const candidate = this.#nextCandidate();
       if (candidate !== undefined && (await this.#open(candidate))) await this.#followed();
       if (this.#world.clock.nowMs() - this.#lastHeardAtMs > SILENCE_MS) this.#onSilence();
       if (this.#isWanted) await pause(this.#world.timers, RETRY_MS * (0.5 + this.#world.chance.next()));
     }
     this.#isRunning = false;
+  }
+
+  /**
+   * Each in turn, and every second time one of those that are likely to serve: in a large cell most members follow the log themselves, and to ask one after
+   * the other would take longer than a takeover. The others, because all seats may have changed hands meanwhile.
+   */
+  #nextCandidate(): MemberId | undefined {
+    const candidates = this.#candidates();
+    const isLikely = candidates.others.length === 0 || (this.#attempts % 2 === 0 && candidates.likely.length > 0);
+    const kind = isLikely ? 'likely' : 'others';
+    const candidate = candidates[kind][this.#asked[kind] % Math.max(1, candidates[kind].length)];
+    this.#attempts += 1;
+    this.#asked[kind] += 1;
+    return candidate;
   }
 
   async #open(member: MemberId): Promise<boolean> {

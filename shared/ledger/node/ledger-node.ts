@@ -11,6 +11,7 @@ import type { LeaderStatus, LedgerMember, LedgerStatus, Proposed, VoterSet } fro
 import { askLeader, LEADER_ANSWER_MS, proposeToLeader } from './ask-leader.ts';
 import type { Proposer } from './ask-leader.ts';
 import { FeedClient } from './feed-client.ts';
+import type { FeedCandidates } from './feed-client.ts';
 import { FeedServer } from './feed-server.ts';
 import type { FeedStatus } from './feed-server.ts';
 import type { LedgerNodeOptions } from './ports.ts';
@@ -219,7 +220,8 @@ export class LedgerNode implements LedgerMember, VoterSet {
   }
 
   async #compareConf(): Promise<void> {
-    const candidates = this.#feedCandidates();
+    const { likely, others } = this.#feedCandidates();
+    const candidates = likely.length > 0 && this.#options.world.chance.next() < 0.5 ? likely : [...likely, ...others];
     const member = candidates[Math.floor(this.#options.world.chance.next() * candidates.length)];
     if (member === undefined) return;
     try {
@@ -253,10 +255,13 @@ export class LedgerNode implements LedgerMember, VoterSet {
     return { applied: this.#replica.index, term: raft.term, leader: memberOfVoter(raft.leader as VoterId), conf: raft.conf, isConfCommitted: raft.isConfCommitted };
   }
 
-  #feedCandidates(): readonly MemberId[] {
-    const known = this.#feedStatus?.conf.voters.map((voter) => memberOfVoter(voter as VoterId)) ?? [];
-    const all = [...new Set([...known, ...this.#options.seeds()])].filter((member) => member !== this.#options.self);
-    const connected = all.filter((member) => this.#options.mesh.isConnected(member));
-    return connected.length > 0 ? connected : all;
+  /** Those whom the mesh reaches, if there are any. */
+  #feedCandidates(): FeedCandidates {
+    const { mesh, seeds, self } = this.#options;
+    const voters = new Set(this.status().voters.map((voter) => memberOfVoter(voter)));
+    const all = [...new Set([...voters, ...seeds()])].filter((member) => member !== self);
+    const connected = all.filter((member) => mesh.isConnected(member));
+    const asked = connected.length > 0 ? connected : all;
+    return { likely: asked.filter((member) => voters.has(member)), others: asked.filter((member) => !voters.has(member)) };
   }
 }

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseCellId, parseMemberId } from '../../../../../shared/ids.ts';
 import { FeedClient } from '../../../../../shared/ledger/node/feed-client.ts';
+import type { FeedCandidates } from '../../../../../shared/ledger/node/feed-client.ts';
 import { FEED_QUIET_MS, FeedServer } from '../../../../../shared/ledger/node/feed-server.ts';
 import type { FeedStatus } from '../../../../../shared/ledger/node/feed-server.ts';
 import { Replica } from '../../../../../shared/ledger/node/replica.ts';
@@ -22,6 +23,7 @@ class Feed {
   status: FeedStatus = { applied: 1, term: 3, leader: serving, conf: { voters: ['node-1.00000001'], learners: [], witnesses: [] } };
   /** What is lost on its way from now on. */
   isLost = false;
+  candidates: FeedCandidates = { likely: [], others: [serving] };
   readonly server: FeedServer;
   readonly client: FeedClient;
 
@@ -37,7 +39,7 @@ class Feed {
     // Made anew for each question, as the ledger's node makes it.
     this.server = new FeedServer(mesh, this.world, { replica: this.replica, status: () => ({ ...this.status, conf: { ...this.status.conf } }) });
     const follower = new Replica(initial());
-    this.client = new FeedClient(other, this.world, follower, () => [serving], (status) => this.heard.push(status), () => undefined);
+    this.client = new FeedClient(other, this.world, follower, () => this.candidates, (status) => this.heard.push(status), () => undefined);
     this.client.setWanted(true);
   }
 
@@ -91,6 +93,35 @@ feed('is opened anew by a subscriber that missed a change of leader', async () =
   await it.world.advance(2 * FEED_QUIET_MS);
   assert.equal(it.lost(), ['gap']);
   assert.is(it.heard.at(-1)?.leader, following);
+  it.stop();
+});
+
+/** Members that answer, and follow the log themselves. */
+const followers = Array.from({ length: 97 }, (_, at) => parseMemberId(`node-${at + 3}`));
+
+feed('that is lost in a cell of a hundred is soon found again at one of those that took part in the log', async () => {
+  const it = new Feed();
+  await it.opened();
+  const gone = parseMemberId('node-100');
+  it.candidates = { likely: [gone, serving], others: followers };
+  for (let time = 0; time < 20; time += 1) {
+    it.isLost = true;
+    it.status = { ...it.status, term: it.status.term + 1 };
+    it.server.push();
+    it.isLost = false;
+    await it.world.until('the loss is noticed', () => it.lost().length === time + 1, 2 * FEED_QUIET_MS);
+    const lostAtMs = it.world.clock.nowMs();
+    it.heard.length = 0;
+    await it.world.until('the feed is opened again', () => it.heard.length > 0, 60_000);
+    assert.ok(it.world.clock.nowMs() - lostAtMs < 5_000, `${it.world.clock.nowMs() - lostAtMs} ms`);
+  }
+  it.stop();
+});
+
+feed('is also found where none of those takes part any more', async () => {
+  const it = new Feed();
+  it.candidates = { likely: followers.slice(0, 3), others: [...followers.slice(3, 9), serving] };
+  await it.opened();
   it.stop();
 });
 
