@@ -124,6 +124,8 @@ export class VirtualCell {
   readonly nodeIds: NodeId[];
   /** Machines of the room that are not in the cell (yet, or any more). */
   readonly spareIds: NodeId[];
+  /** Machines of removed nodes that nobody has switched off yet. */
+  readonly #leaving = new Set<NodeId>();
   /** All machines of the room: what their addresses are counted by. */
   readonly #members: readonly NodeId[];
   readonly network: VirtualNetwork;
@@ -566,13 +568,19 @@ export class VirtualCell {
     };
   }
 
+  /** An agent has no key of a node that its ledger says was removed (agent/main.ts). */
   #agentSealer(node: NodeId): Sealer {
-    return this.#audited(node, (audit, bytes) => audit.onAgentSent(node, bytes), (audit, bytes) => audit.onAgentHeard(node, bytes));
+    const plain = this.#sealer(node);
+    const isRemoved = (from: string): boolean => this.#running.get(node)?.ledger?.state().nodes.get(from as NodeId)?.phase === 'removed';
+    const open: Sealer['open'] = (sealed) => {
+      const opened = plain.open(sealed);
+      return opened === null || isRemoved(opened.from) ? null : opened;
+    };
+    return this.#audited(node, (audit, bytes) => audit.onAgentSent(node, bytes), (audit, bytes) => audit.onAgentHeard(node, bytes), { ...plain, open });
   }
 
-  #audited(node: NodeId, sent: (audit: CellAudit, bytes: Uint8Array) => void, heard: (audit: CellAudit, bytes: Uint8Array) => void): Sealer {
+  #audited(node: NodeId, sent: (audit: CellAudit, bytes: Uint8Array) => void, heard: (audit: CellAudit, bytes: Uint8Array) => void, plain = this.#sealer(node)): Sealer {
     const { audit } = this.#options;
-    const plain = this.#sealer(node);
     if (audit === undefined) return plain;
     return {
       seal: (to, bytes) => {
@@ -780,8 +788,8 @@ export class VirtualCell {
     return true;
   }
 
-  /** Does what an operator does: a machine that was admitted is switched on, one that was removed is switched off for good. */
-  followMembership(): void {
+  /** Does what an operator does: a machine that was admitted is switched on, one that was removed is switched off for good, if not at once (`leftOn`). */
+  followMembership(leftOn: ReadonlySet<NodeId> = new Set()): void {
     const { nodes } = this.state();
     for (const spare of this.spareIds.filter((id) => nodes.has(id))) {
       this.spareIds.splice(this.spareIds.indexOf(spare), 1);
@@ -790,6 +798,10 @@ export class VirtualCell {
     }
     for (const node of this.nodeIds.filter((id) => nodes.get(id)?.phase === 'removed')) {
       this.nodeIds.splice(this.nodeIds.indexOf(node), 1);
+      this.#leaving.add(node);
+    }
+    for (const node of [...this.#leaving].filter((id) => !leftOn.has(id))) {
+      this.#leaving.delete(node);
       this.room.powerOff(node);
     }
   }

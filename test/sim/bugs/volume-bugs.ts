@@ -110,9 +110,12 @@ export const VOLUME_BUGS: readonly Bug[] = [
     why: '`primary --force` is run on a volume that has content', source: 'SAFETY.md 2.4, S17',
   },
   {
-    name: 'retired-epoch-connects', arena: 'cell', breaks: ['S15', 'S2', 'S3', 'L4', 'L7'], seeds: 200, theme: 'replicas',
-    open: 'a replica has to be replaced while its node lives and its peer still reaches it; DRBD also compares addresses',
-    edits: [{ file: 'shared/ledger/apply-replica.ts', find: '    epoch: volume.epoch + 1, version: volume.version + 1,\n', replace: '    epoch: volume.epoch, version: volume.version + 1,\n' }],
-    why: 'a replaced replica keeps the secret that lets it connect', source: 'SAFETY.md 2.2 (per-epoch secret), S15',
+    name: 'retired-epoch-connects', arena: 'cell', breaks: ['S15', 'S2', 'S3'], seeds: 200, theme: 'leavers',
+    edits: [
+      { file: 'shared/ledger/apply-replica.ts', find: '    epoch: volume.epoch + 1, version: volume.version + 1,\n', replace: '    epoch: volume.epoch, version: volume.version + 1,\n' },
+      { file: 'shared/ledger/in-sync.ts', find: 'epoch: volume.epoch + (volume.replicas.includes(node) ? 1 : 0),', replace: 'epoch: volume.epoch,' },
+    ],
+    why: 'a replica that was given up keeps the secret that lets it connect: DRBD takes a connection from any address', source: 'SAFETY.md 2.2 (per-epoch secret), S15',
+    masked: 'a replica is given up by being replaced, or with its node',
   },
 ];

@@ -33,7 +33,10 @@ export function watchPrimaries({ cell, violate }: Scene): Checker {
   };
 }
 
-/** S15 EpochSecret: a replica that was replaced never becomes connected (again). */
+/**
+ * S15 EpochSecret: a replica that was replaced never becomes connected (again). Whoever was connected when it was replaced may be so until its peer hears of
+ * it; and so long as its peer calls it, that one has not heard.
+ */
 export function watchRetired({ cell, newest, violate }: Scene): Checker {
   let connectedBefore = new Set<string>();
   let outsideBefore = new Set<string>();
@@ -42,15 +45,16 @@ export function watchRetired({ cell, newest, violate }: Scene): Checker {
       const volumes = newest()?.volumes;
       const connected = new Set<string>();
       const outside = new Set<string>();
-      for (const { node, resource, connection } of cell.drbd.room?.facts() ?? []) {
+      const facts = cell.drbd.room?.facts() ?? [];
+      for (const { node, resource, connection, address } of facts) {
         const key = `${resource} on ${node}`;
         const volume = volumes?.get(resource as VolumeId);
         const isOutside = volume !== undefined && !volume.replicas.includes(node as NodeId);
         if (isOutside) outside.add(key);
         if (!isConnected(connection)) continue;
         connected.add(key);
-        // Whoever was connected when it was replaced may be so until its peer hears of it.
-        if (isOutside && outsideBefore.has(key) && !connectedBefore.has(key)) violate(`S15 ${key} was replaced, and connects`);
+        const isCalled = facts.some((other) => other.resource === resource && other.peerAddress === address);
+        if (isOutside && outsideBefore.has(key) && !connectedBefore.has(key) && !isCalled) violate(`S15 ${key} was replaced, and connects`);
       }
       connectedBefore = connected;
       outsideBefore = outside;

@@ -1,6 +1,7 @@
 /** Who comes, who goes, and who is taken out of service? */
 import type { NodeId } from '../../../shared/ids.ts';
 import type { VirtualCell } from '../../support/virtual-cell.ts';
+import { pickFrom, spread } from './site.ts';
 import type { Strike } from './site.ts';
 
 /** A cell is not made smaller than this: two replicas and a third that votes. */
@@ -9,6 +10,8 @@ const NODES_MIN = 3;
 const AGAIN_MS = 4_000;
 /** How long a request may be under way before it is done or given up, ms (VirtualCell.ask). */
 const ASKED_MS = 10_000;
+/** How long a machine that was removed runs on at most, after its operator's last attempt, ms. */
+const LEFT_ON_MS = 10_000;
 
 export const nodeAdd: Strike = ({ cell }) => cell.addNode();
 
@@ -20,12 +23,18 @@ export const cordon: Strike = ({ cell, cordoned, later }, event, node) => {
   return true;
 };
 
-/** A node goes for good: switched off, fenced, and then removed by its operator, who tries until it works or is out of time. */
-export const nodeRemove: Strike = ({ cell, cordoned, during, lasts, later }, event, node) => {
+/**
+ * A node goes for good: switched off, fenced, and then removed by its operator, who tries until it works or is out of time. Or it is removed while it runs, with
+ * nothing to do but its replicas, and somebody switches it off a while later.
+ */
+export const nodeRemove: Strike = ({ cell, cordoned, during, lasts, later, leftOn }, event, picked) => {
   if (cell.nodeIds.length <= NODES_MIN) return false;
+  const idle = spread(event.how, 1) < 0.5 ? idleNode(cell, event.pick) : undefined;
+  const node = idle ?? picked;
   cordoned.add(node);
   ask(cell, { kind: 'cordonNode', node, cordoned: true });
-  cell.room.powerOff(node);
+  if (idle === undefined) cell.room.powerOff(node);
+  else leftOn.add(node);
   for (let atMs = AGAIN_MS; atMs < event.forMs; atMs += AGAIN_MS) {
     during(atMs, () => {
       if (cell.nodeIds.length <= NODES_MIN || !cell.nodeIds.includes(node)) return;
@@ -38,8 +47,16 @@ export const nodeRemove: Strike = ({ cell, cordoned, during, lasts, later }, eve
     cordoned.delete(node);
     if (cell.nodeIds.includes(node)) cell.room.powerOn(node);
   });
+  later(event.forMs + LEFT_ON_MS, [node], () => void leftOn.delete(node));
   return true;
 };
+
+/** A node that holds no instance, and has a replica. */
+function idleNode(cell: VirtualCell, pick: number): NodeId | undefined {
+  const { instances, volumes } = cell.state();
+  const isBusy = (node: NodeId): boolean => instances.values().some(({ holder }) => holder === node);
+  return pickFrom(cell.nodeIds.filter((node) => !isBusy(node) && volumes.values().some(({ replicas }) => replicas.includes(node))), pick);
+}
 
 /** Whoever is cordoned and shall not be is asked for again: the storm may have swallowed the first request. */
 export function uncordon(cell: VirtualCell, cordoned: ReadonlySet<NodeId>): void {

@@ -34,6 +34,8 @@ export interface StormSite {
   complain(what: string): void;
   /** Nodes that shall be cordoned; the storm sees to it that no other stays so. */
   readonly cordoned: Set<NodeId>;
+  /** Nodes whose machines run on when they were removed. */
+  readonly leftOn: Set<NodeId>;
 }
 
 /** What an event does to the node it picked; whether it did anything (a trap does later, if ever). */

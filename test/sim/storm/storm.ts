@@ -71,6 +71,7 @@ export class Storm {
   #lastsUntilMs = 0;
   #trap: ((leader: NodeId) => void) | null = null;
   readonly #cordoned = new Set<NodeId>();
+  readonly #leftOn = new Set<NodeId>();
 
   constructor(cell: VirtualCell, listener: StormListener) {
     this.#cell = cell;
@@ -96,7 +97,7 @@ export class Storm {
 
   /** What operators and supervisors do all the time. Call it often. */
   tend(): void {
-    this.#cell.followMembership();
+    this.#cell.followMembership(this.#leftOn);
     const nowMs = this.#cell.world.clock.nowMs();
     if (nowMs - this.#tendedAtMs < TEND_EVERY_MS) return;
     this.#tendedAtMs = nowMs;
@@ -161,7 +162,7 @@ export class Storm {
     if (!isWork(event.kind) && nowMs < this.#quietUntilMs) return;
     const node = pickFrom(this.#cell.nodeIds, event.pick) as NodeId;
     const site: StormSite = {
-      cell: this.#cell, network: round.network, cordoned: this.#cordoned,
+      cell: this.#cell, network: round.network, cordoned: this.#cordoned, leftOn: this.#leftOn,
       later: (forMs, nodes, undo) => this.#later(event.kind, forMs, nodes, undo),
       lasts: (forMs) => {
         this.#lastsUntilMs = Math.max(this.#lastsUntilMs, nowMs + forMs);

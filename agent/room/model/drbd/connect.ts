@@ -32,11 +32,14 @@ export function meetLater(a: Resource, b: Resource): void {
   a.context.timers.after(delayMs, try_);
 }
 
-/** Whether two resources wait for each other over a link that works. */
+/**
+ * Whether two resources wait, and one of them calls the other over a link that works. Whoever listens takes a connection from any address
+ * (drbd-8.4 drbd_wait_for_connect accepts and compares none): that it is the peer's only the shared secret says.
+ */
 export function canMeet(a: Resource, b: Resource): boolean {
   return a.isAlive && b.isAlive && a.net !== null && b.net !== null
     && a.state.conn === CONN.wfConnection && b.state.conn === CONN.wfConnection
-    && a.net.local === b.net.peer && b.net.local === a.net.peer && a.context.linkUp(a.node, b.node);
+    && (a.net.local === b.net.peer || b.net.local === a.net.peer) && a.context.linkUp(a.node, b.node);
 }
 
 function meet(a: Resource, b: Resource): void {

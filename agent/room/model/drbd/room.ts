@@ -43,6 +43,9 @@ export interface ResourceFacts {
   readonly minor: number;
   readonly role: string;
   readonly connection: string;
+  /** Where it listens, and whom it calls; empty: it has no connection to be. */
+  readonly address: string;
+  readonly peerAddress: string;
   readonly disk: string;
   readonly peerDisk: string;
   readonly isFrozen: boolean;
@@ -284,7 +287,7 @@ function factsOf(resource: Resource): ResourceFacts {
   const { state } = resource;
   return {
     node: resource.node, resource: resource.name, minor: resource.minor, role: roleName(state.role), connection: connName(state.conn),
-    disk: diskName(state.disk), peerDisk: diskName(state.pdsk), isFrozen: isSuspended(state) && state.role === ROLE.primary,
+    address: resource.net?.local ?? '', peerAddress: resource.net?.peer ?? '', disk: diskName(state.disk), peerDisk: diskName(state.pdsk), isFrozen: isSuspended(state) && state.role === ROLE.primary,
     openCount: resource.openCount, outOfSyncBlocks: state.disk >= DISK.inconsistent ? resource.outOfSync.count : 0,
   };
 }

@@ -730,6 +730,19 @@ measured('a replica that was primary marks blocks when it attaches after a crash
   assert.is(facts.find(({ node }) => node === 'node1')?.outOfSyncBlocks, 1024);
 });
 
+measured('whoever listens takes a connection from any address: only the secret tells that it is not the peer\'s', async () => {
+  // Read in the source, not measured (drbd-8.4 drbd_receiver.c: drbd_wait_for_connect compares no address).
+  const withOtherPeer = (lab: Lab, secret: string): string => (lab.files.get('node1') ?? '').replace('10.78.1.12', '192.0.2.1').replace('epoch1-secret', secret);
+  for (const [secret, connection] of [['epoch1-secret', 'Connected'], ['epoch2-secret', 'StandAlone']] as const) {
+    const lab = new Lab();
+    await lab.synced();
+    lab.files.set('node1', withOtherPeer(lab, secret));
+    await lab.ok('node1', 'adjust');
+    await lab.time.pass(8_000);
+    assert.equal(lab.room.facts().map((fact) => fact.connection), [connection, connection], secret);
+  }
+});
+
 measured('idle resources have no timers', async () => {
   const lab = new Lab();
   await withGuest(lab);
