@@ -4,6 +4,7 @@
  * A core (a majority of the voters, and a replica in sync of each volume) is healed first, and the rest stays broken: only what the core
  * can do by itself is demanded. Then everything is healed, and nothing may be left over.
  */
+import { loadMetadata } from '../../../agent/room/model/drbd/metadata.ts';
 import { memberOfVoter, voterIdOf } from '../../../shared/ids.ts';
 import type { NodeId, VoterId } from '../../../shared/ids.ts';
 import type { TimingProfile } from '../../../shared/model/timing.ts';
@@ -170,7 +171,7 @@ export function chooseCore(cell: VirtualCell, how: number): readonly NodeId[] {
   const state = cell.state();
   let core: readonly NodeId[] = cell.nodeIds;
   const isEnough = (nodes: readonly NodeId[]): boolean => areMajority(cell, nodes)
-    && [...state.volumes.values()].every(({ formatted, inSync, tainted }) => !formatted || inSync.some((node) => nodes.includes(node) && !tainted.includes(node)));
+    && [...state.volumes.values()].every((volume) => !volume.formatted || usable(cell, volume).some((node) => nodes.includes(node)));
   const wanted = Math.floor(how * 3);
   const start = Math.floor(how * 977) % cell.nodeIds.length;
   for (let at = 0; at < cell.nodeIds.length && cell.nodeIds.length - core.length < wanted; at += 1) {
@@ -179,6 +180,20 @@ export function chooseCore(cell: VirtualCell, how: number): readonly NodeId[] {
     if (isEnough(rest)) core = rest;
   }
   return core;
+}
+
+/**
+ * The replicas in sync that can be promoted now. A primary that is back from its death is copied to the other replica by its activity log, while both
+ * count as in sync, rightly: the copy holds whatever was acknowledged. But until that ends DRBD calls the copy Outdated or Inconsistent, and nobody may
+ * force it (SAFETY.md 2.3, P6). So of such two only the source can be asked for. Where DRBD refuses all of them, each is asked for, and found missing.
+ */
+function usable(cell: VirtualCell, { id, inSync, tainted }: VolumeRecord): readonly NodeId[] {
+  const whole = inSync.filter((node) => !tainted.includes(node));
+  const promotable = whole.filter((node) => {
+    const flags = loadMetadata(cell.room.disk(node, id)?.metadata())?.flags;
+    return flags === undefined || (flags.consistent && flags.wasUpToDate);
+  });
+  return promotable.length > 0 ? promotable : whole;
 }
 
 /** Who may have to agree: the voters that somebody was told of, and those of the newest log, which may be more recent. Whoever is up may not have heard. */
