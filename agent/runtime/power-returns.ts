@@ -3,7 +3,8 @@
  *
  * Whether it shall be is the ledger's word (shared/ledger/power-return.ts); this file only carries it out, for one term. The order is
  * repeated, more and more rarely, until the node tells of its new boot: one that came before a switching off that was still under way had no
- * effect, and to switch on what is on changes nothing. A leader that finds an old fence leaves it alone: somebody may be at the machine.
+ * effect, and to switch on what is on changes nothing. A leader that finds an old fence leaves it alone: somebody may be at the machine. How old it
+ * is two wall clocks say, which may disagree; so of what it proved itself it does not ask.
  */
 import { ClusterError, describeError } from '../../shared/errors.ts';
 import type { BootId, NodeId } from '../../shared/ids.ts';
@@ -65,7 +66,8 @@ export class PowerReturns {
   #isDue(record: NodeRecord): boolean {
     const state = this.#ports.log.state();
     const fence = powerFenceOf(state, record);
-    return fence !== undefined && Math.abs(this.#ports.wallMs() - fence.atMs) <= POWER_FENCE_WINDOW_MS && powerReturn(state, record) === 'due';
+    const isRecent = record.fence?.term === this.#term || (fence !== undefined && Math.abs(this.#ports.wallMs() - fence.atMs) <= POWER_FENCE_WINDOW_MS);
+    return isRecent && powerReturn(state, record) === 'due';
   }
 
   #isCurrent(one: Return): boolean {

@@ -5,10 +5,12 @@
  */
 import { describeError } from '../../shared/errors.ts';
 import type { InstanceId, NodeId } from '../../shared/ids.ts';
+import { POWER_FENCE_WINDOW_MS } from '../../shared/model/limits.ts';
+import type { NodeRecord } from '../../shared/model/node.ts';
 import { TIMING_PROFILES } from '../../shared/model/timing.ts';
 import type { TimingProfile } from '../../shared/model/timing.ts';
 import { seededChance } from '../../shared/random.ts';
-import { powerReturn } from '../../shared/ledger/power-return.ts';
+import { powerFenceOf, powerReturn } from '../../shared/ledger/power-return.ts';
 import type { CellParameters } from '../../shared/model/cell.ts';
 import { CellWitness, holders } from '../support/cell-witness.ts';
 import { VirtualCell } from '../support/virtual-cell.ts';
@@ -59,7 +61,16 @@ function isOwedPower(cell: VirtualCell, id: NodeId): boolean {
   const state = cell.state();
   const node = state.nodes.get(id);
   if (node === undefined || node.phase === 'removed' || node.bootId === null) return false;
-  return node.phase === 'fenced' ? powerReturn(state, node) === 'due' : node.fenceIntentIndex !== null;
+  if (node.phase !== 'fenced') return node.fenceIntentIndex !== null;
+  return powerReturn(state, node) === 'due' && !seemsOld(cell, node);
+}
+
+/** A leader leaves alone what seems to be an old fence of another leader's; wall clocks are stepped here, so any fence may (agent/runtime/power-returns.ts). */
+function seemsOld(cell: VirtualCell, node: NodeRecord): boolean {
+  const leader = cell.leads();
+  const fence = powerFenceOf(cell.state(), node);
+  if (leader === null || fence === undefined || node.fence?.term === cell.term()) return false;
+  return Math.abs(cell.faults(leader).clock.wallMs() - fence.atMs) > POWER_FENCE_WINDOW_MS;
 }
 
 /** What came of it. */

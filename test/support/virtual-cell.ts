@@ -695,6 +695,12 @@ export class VirtualCell {
     return null;
   }
 
+  /** The term of whoever leads; 0: nobody does. */
+  term(): number {
+    const leader = this.leads();
+    return leader === null ? 0 : (this.#running.get(leader)?.ledger?.status().term ?? 0);
+  }
+
   /** How many helper programs wait for an agent's answer, on all nodes. */
   waitingHelpers(): number {
     let count = 0;

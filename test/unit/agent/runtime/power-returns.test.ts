@@ -8,16 +8,23 @@ import { POWER_FENCE_WINDOW_MS } from '../../../../shared/model/limits.ts';
 import { MINUTE_MS, SECOND_MS } from '../../../../shared/units.ts';
 import { VirtualWorld } from '../../../support/virtual-world.ts';
 import { bootIdOf, LEADER, leaseProof, nodeIdOf, readyCell } from '../../shared/ledger/test-cell.ts';
+import type { TestCell } from '../../shared/ledger/test-cell.ts';
 
 const NODE = nodeIdOf(1);
 const TERM = 3;
 const FENCED_AT_MS = 50 * MINUTE_MS;
 
-const cell = readyCell();
-cell.run(
-  { kind: 'intendFence', node: NODE, bootId: bootIdOf(1), byPower: true, atMs: FENCED_AT_MS, reason: 'silent' },
-  { ...leaseProof(1), proof: 'powerOffConfirmed', fenceWaitMs: 0, observations: [{ what: 'powerStatusOff', afterMs: 1, by: LEADER, at: '', detail: '' }] },
-);
+/** A cell whose first node was switched off, and proven dead in that term. */
+function fencedCell(term: number): TestCell {
+  const fenced = readyCell();
+  fenced.run(
+    { kind: 'intendFence', node: NODE, bootId: bootIdOf(1), byPower: true, atMs: FENCED_AT_MS, reason: 'silent' },
+    { ...leaseProof(1), term, proof: 'powerOffConfirmed', fenceWaitMs: 0, observations: [{ what: 'powerStatusOff', afterMs: 1, by: LEADER, at: '', detail: '' }] },
+  );
+  return fenced;
+}
+
+const cell = fencedCell(TERM - 1);
 const FENCED = cell.state;
 cell.boot(1, 2);
 const BACK = cell.state;
@@ -94,6 +101,14 @@ returns('leaves an old fence alone: somebody may be at the machine', async () =>
   const late = lead({ wallMs: FENCED_AT_MS + POWER_FENCE_WINDOW_MS - 7 * SECOND_MS });
   await late.world.advance(MINUTE_MS);
   assert.equal(late.seen.orders, [0, 5_000], 'and one that grew old meanwhile');
+});
+
+returns('asks no clock how old a fence is that it proved itself', async () => {
+  const { world, show, seen } = lead({ wallMs: FENCED_AT_MS - 3 * POWER_FENCE_WINDOW_MS });
+  assert.equal(seen.orders, []);
+  show(fencedCell(TERM).state);
+  await world.advance(SECOND_MS);
+  assert.is(seen.orders.length, 1);
 });
 
 returns.run();
