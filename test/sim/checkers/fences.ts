@@ -16,8 +16,9 @@ import { decodeOnce } from './decode-once.ts';
 
 /** Renewals remembered for each boot: more than can be under way. */
 const SENT_KEPT = 400;
-/** Boots remembered: of some hundred, more than are alive at once. */
-const BOOTS_KEPT = 200;
+/** Boots remembered, in all at least and for each node: more than anybody may still say something of. Of leases those of boots that live are never forgotten. */
+const BOOTS_KEPT_MIN = 200;
+const BOOTS_KEPT_EACH = 20;
 /** Clocks are compared as numbers with fractions. */
 const ROUNDING_MS = 1;
 
@@ -43,10 +44,16 @@ export function watchFences({ cell, newest, violate }: Scene): LeaseChecker {
   const provenAtMs = new Map<string, number>();
   const nowMs = (): number => cell.world.clock.nowMs();
 
+  const bootsKept = (): number => Math.max(BOOTS_KEPT_MIN, BOOTS_KEPT_EACH * cell.nodeIds.length);
+  /** A node that never restarted is the oldest of all, and the one whose lease matters. */
+  const forgetDead = (): void => {
+    const dead = [...boots].find(([bootId, { node }]) => cell.room.bootIdOf(node) !== bootId);
+    if (dead !== undefined) boots.delete(dead[0]);
+  };
   const leaseOf = (node: NodeId, bootId: string): BootLease => {
     const known = boots.get(bootId);
     if (known !== undefined) return known;
-    if (boots.size >= BOOTS_KEPT) forgetOldest(boots);
+    if (boots.size >= bootsKept()) forgetDead();
     const lease: BootLease = { node, profile: TIMING_PROFILES.standard, sentAtMs: new Map(), confirmedAtMs: null };
     boots.set(bootId, lease);
     return lease;
@@ -63,14 +70,14 @@ export function watchFences({ cell, newest, violate }: Scene): LeaseChecker {
   const noteFences = (entry: AppliedEntry): void => {
     const { command } = entry.data;
     if (entry.result.kind !== 'applied') return;
-    if (command.kind === 'intendFence') noteOnce(intendedAtMs, command.bootId, nowMs());
+    if (command.kind === 'intendFence') noteOnce(intendedAtMs, command.bootId, nowMs(), bootsKept());
     if (command.kind !== 'proveFenced') return;
-    noteOnce(intendedAtMs, command.bootId, nowMs());
+    noteOnce(intendedAtMs, command.bootId, nowMs(), bootsKept());
     // Between its term and another one another leader may have granted what this proof knows nothing of.
     if (command.proof === 'leaseExpired' && command.term !== entry.term) violate(`S9 boot ${command.bootId} was proven dead in term ${command.term}, and the proof was committed in term ${entry.term}`);
     const lease = boots.get(command.bootId);
     if (command.proof !== 'leaseExpired' || provenAtMs.has(command.bootId)) return;
-    noteOnce(provenAtMs, command.bootId, nowMs());
+    noteOnce(provenAtMs, command.bootId, nowMs(), bootsKept());
     if (lease !== undefined) checkProof(command.bootId, lease, nowMs());
   };
   /** S8: when the ledger says that a boot is dead, nothing of it executes, then and later. */
@@ -129,9 +136,9 @@ function profileOf(constants: number): TimingProfile | null {
   return Object.values(TIMING_PROFILES).find((profile) => constantsHash(profile) === constants) ?? null;
 }
 
-function noteOnce(map: Map<string, number>, key: string, atMs: number): void {
+function noteOnce(map: Map<string, number>, key: string, atMs: number, kept: number): void {
   if (map.has(key)) return;
-  if (map.size >= BOOTS_KEPT) forgetOldest(map);
+  if (map.size >= kept) forgetOldest(map);
   map.set(key, atMs);
 }
 
