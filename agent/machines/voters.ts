@@ -16,6 +16,9 @@
  * At most one seat changes hands in half a minute. Within that change the pause guards against doubt, whether the old voter comes
  * back; about a vacant one there is none. So its heir follows at once: the number of those that should be is odd, and one vote short of
  * it a further one makes no majority larger.
+ *
+ * A node that an operator wants to remove for good (*leaving*) hands its seat over before: its heir votes first, as ever, and of the old one
+ * there is no doubt either. See {@link heirOf}.
  */
 import { memberOfVoter, voterIdOf } from '../../shared/ids.ts';
 import type { MemberId, VoterId } from '../../shared/ids.ts';
@@ -45,6 +48,8 @@ export interface VoterHints {
   readonly caughtUpMs: ReadonlyMap<VoterId, number>;
   /** When the last change was committed, on the clock of `nowMs`; null: not since this leader was elected. */
   readonly lastChangeAtMs: number | null;
+  /** Nodes that an operator wants to remove, and that are here until their votes are somebody else's. Absent: none. */
+  readonly leaving?: ReadonlySet<MemberId>;
 }
 
 /** A step for `changeVoters`. */
@@ -80,6 +85,7 @@ interface Candidate {
   readonly goneMs: number;
   /** Whether it may begin to vote: it is up and works. One that votes already is judged by its answers only. */
   readonly isReady: boolean;
+  readonly isCordoned: boolean;
 }
 
 /** How many nodes vote in a cell of `nodes` nodes; at two the coordinator votes as well. */
@@ -91,7 +97,7 @@ export function voterCount(nodes: number): number {
 /** The next change of the voter set, by the leader. */
 export function planVoters(conf: VoterConf, state: CellState, hints: VoterHints, nowMs: number): VoterPlan {
   const candidates = candidatesOf(conf, state, hints);
-  const wanted = wantedVoters(conf, candidates, hints.leader);
+  const wanted = wantedVoters(conf, candidates, hints);
   const step = nextStep(conf, hints, candidates, wanted);
   if (step.kind === 'none') return step;
   // Fewer than there should be: whoever comes makes it safer, and what is left is no smaller for it.
@@ -103,9 +109,22 @@ export function planVoters(conf: VoterConf, state: CellState, hints: VoterHints,
   const waitMs = hints.lastChangeAtMs === null ? 0 : hints.lastChangeAtMs + VOTER_CHANGE_INTERVAL_MS - nowMs;
   // A vacant seat beside enough others only makes the majority larger.
   const isExcess = kind === 'remove' && conf.voters.length > wanted.size && vacantSeat(conf, candidates, hints) === voter;
-  if (waitMs <= 0 || isExcess) return step;
+  // Whoever leaves does not come back, so nothing is waited for once the heir has learnt; one seat follows another as slowly as ever.
+  const isHandedOver = isLeaving(hints) && (kind === 'promote' || (kind === 'remove' && hints.leaving?.has(memberOfVoter(voter)) === true));
+  if (waitMs <= 0 || isExcess || isHandedOver) return step;
   return { kind: 'none', reason: 'tooSoon', detail: `the last change was ${Math.round(VOTER_CHANGE_INTERVAL_MS - waitMs)} ms ago` };
 }
+
+const isLeaving = ({ leaving }: VoterHints): boolean => leaving !== undefined && leaving.size > 0;
+
+/** Who would vote in place of a node that leaves, and can begin to; null: nobody, or somebody does already. */
+export function heirOf(conf: VoterConf, state: CellState, hints: VoterHints): MemberId | null {
+  const candidates = candidatesOf(conf, state, hints);
+  const wanted = wantedVoters(conf, candidates, hints);
+  return candidates.find((candidate) => wanted.has(candidate.voter) && !conf.voters.includes(candidate.voter) && mayBegin(candidate))?.member ?? null;
+}
+
+const mayBegin = ({ isReady, goneMs }: Candidate): boolean => isReady && goneMs === 0;
 
 /** A voter whose store is no more, or whose node was removed. */
 function vacantSeat(conf: VoterConf, candidates: readonly Candidate[], { leader }: VoterHints): VoterId | undefined {
@@ -123,20 +142,27 @@ function candidatesOf(conf: VoterConf, state: CellState, hints: VoterHints): rea
     if (voter === undefined || node.phase === 'removed') continue;
     candidates.push({
       voter, member: node.id, domain: node.failureDomain, isWitness: false, goneMs: hints.goneMs.get(node.id) ?? 0,
-      isReady: READY_PHASES.includes(node.phase),
+      isReady: READY_PHASES.includes(node.phase), isCordoned: node.cordoned,
     });
   }
   for (const coordinator of state.coordinators.values()) {
     if (coordinator.storeUuid === null) continue;
     candidates.push({
-      voter: voterIdOf(coordinator.id, coordinator.storeUuid), member: coordinator.id, domain: '', isWitness: true, goneMs: hints.goneMs.get(coordinator.id) ?? 0, isReady: true,
+      voter: voterIdOf(coordinator.id, coordinator.storeUuid), member: coordinator.id, domain: '', isWitness: true, goneMs: hints.goneMs.get(coordinator.id) ?? 0, isReady: true, isCordoned: false,
     });
   }
   return candidates.toSorted((left, right) => (left.member < right.member ? -1 : 1));
 }
 
-/** The voters that there should be: sitting ones first, then the best of the others. */
-function wantedVoters(conf: VoterConf, candidates: readonly Candidate[], leader: VoterId): ReadonlySet<VoterId> {
+/** The voters that there should be. Who leaves is none of them where the others alone are as many: never is a seat lost to it that it still holds. */
+function wantedVoters(conf: VoterConf, candidates: readonly Candidate[], { leader, leaving }: VoterHints): ReadonlySet<VoterId> {
+  const all = bestVoters(conf, candidates, leader);
+  const others = bestVoters(conf, candidates.filter(({ member }) => leaving?.has(member) !== true), leader);
+  return others.size < all.size ? all : others;
+}
+
+/** Sitting ones first, then the best of the others. */
+function bestVoters(conf: VoterConf, candidates: readonly Candidate[], leader: VoterId): ReadonlySet<VoterId> {
   const nodes = candidates.filter((candidate) => !candidate.isWitness);
   const size = voterCount(nodes.length);
   const wanted = new Map<VoterId, Candidate>();
@@ -159,13 +185,13 @@ function wantedVoters(conf: VoterConf, candidates: readonly Candidate[], leader:
   return voters;
 }
 
-/** Least is best: alive, then alone in its failure domain, then sitting, then learning already. The leader stays in any case. */
+/** Least is best: alive, then alone in its failure domain, then sitting, then not cordoned, then learning already. The leader stays in any case. */
 function rank(conf: VoterConf, domains: ReadonlyMap<string, number>, leader: VoterId, candidate: Candidate): number {
   if (candidate.voter === leader) return -1;
   const isSitting = conf.voters.includes(candidate.voter);
   const isOfUse = isSitting ? candidate.goneMs < VOTER_GONE_MS : candidate.isReady && candidate.goneMs === 0;
   const neighbours = Math.min(9, domains.get(candidate.domain) ?? 0);
-  return (isOfUse ? 0 : 10_000) + 100 * neighbours + (isSitting ? 0 : 10) + (conf.learners.includes(candidate.voter) ? 0 : 1);
+  return (isOfUse ? 0 : 10_000) + 100 * neighbours + (isSitting ? 0 : candidate.isCordoned ? 15 : 10) + (conf.learners.includes(candidate.voter) ? 0 : 1);
 }
 
 type Step = Extract<VoterPlan, { kind: 'change' }>;
@@ -185,7 +211,7 @@ function nextStep(conf: VoterConf, hints: VoterHints, candidates: readonly Candi
   if (stale !== undefined) return change('remove', stale, conf.witnesses.includes(stale), `${stale} belongs to a store that is no more`);
   const vacant = vacantSeat(conf, candidates, hints);
   if (vacant !== undefined && conf.voters.length >= wanted.size) return change('remove', vacant, conf.witnesses.includes(vacant), `${vacant} is nobody's vote any more`);
-  const newcomer = missing.find((candidate) => candidate.isReady && candidate.goneMs === 0);
+  const newcomer = missing.find(mayBegin);
   if (newcomer !== undefined) return seat(conf, newcomer);
   if (surplus.length > 0) return unseat(conf, surplus, isAlive, wanted);
   if (missing.length > 0) return { kind: 'none', reason: 'noCandidate', detail: `${missing.map((each) => each.member).join(', ')} should vote but does not answer` };

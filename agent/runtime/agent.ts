@@ -99,6 +99,7 @@ export function startAgent(ports: AgentPorts): Agent {
   const deaf = hasResign(ledger) ? new DeafWatch({ world, log: ledger, fencer }) : null;
   const busy = new BusyWatch(world);
   ledger.admitUsersBy(() => busy.admit());
+  ledger.vetUsersBy((command) => healer.refuseUser(command));
   serveIntake({
     busy,
     mesh, log: ledger, domains: ports.domains, resources: () => currentResources(ports.replicas), hints: () => healer.placementHints(), healerView: () => healer.view(),

@@ -6,7 +6,7 @@
  */
 import { describeError } from '../../shared/errors.ts';
 import type { NodeId } from '../../shared/ids.ts';
-import type { Command } from '../../shared/ledger/commands.ts';
+import type { Command, Rejection } from '../../shared/ledger/commands.ts';
 import type { LedgerMember } from '../../shared/ledger/replicated-log.ts';
 import type { HealthGossip } from '../../shared/wire/intent.ts';
 import type { Mesh } from '../../shared/wire/mesh.ts';
@@ -70,6 +70,11 @@ export class Healer {
   /** What placement takes into account beside the ledger. */
   placementHints(): PlacementHints {
     return { suspects: new Set(this.#options.fencer.suspects().keys()), health: this.#options.health() };
+  }
+
+  /** Why this leader does not even propose what a user asks for; null: it does. */
+  refuseUser(command: Command): Rejection | null {
+    return command.kind === 'removeNode' ? (this.#voters?.refuseRemoval(command.node) ?? null) : null;
   }
 
   /** For people: what this leader sees that the ledger does not say. */

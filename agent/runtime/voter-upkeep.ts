@@ -5,13 +5,23 @@
  */
 import { describeError } from '../../shared/errors.ts';
 import { memberOfVoter } from '../../shared/ids.ts';
-import type { MemberId, VoterId } from '../../shared/ids.ts';
+import type { MemberId, NodeId, VoterId } from '../../shared/ids.ts';
+import type { Rejection } from '../../shared/ledger/commands.ts';
 import type { ReplicatedLog, VoterSet } from '../../shared/ledger/replicated-log.ts';
 import type { Mesh } from '../../shared/wire/mesh.ts';
 import type { World } from '../../shared/world.ts';
-import { CAUGHT_UP_LAG_ENTRIES, planVoters } from '../machines/voters.ts';
+import type { NodePhase } from '../../shared/model/node.ts';
+import { MINUTE_MS } from '../../shared/units.ts';
+import { CAUGHT_UP_LAG_ENTRIES, heirOf, planVoters } from '../machines/voters.ts';
+import type { VoterConf, VoterHints } from '../machines/voters.ts';
 
 const CHANGE_TIMEOUT_MS = 4_000;
+/** How long a removal waits for an heir who does not come to vote. */
+const HAND_OVER_MS_MAX = 2 * MINUTE_MS;
+/** How long after an operator asked last a node counts as leaving. */
+const LEAVING_MS = 2 * MINUTE_MS;
+/** Phases that a node is removed from: elsewhere the ledger refuses it (shared/ledger/apply-node.ts). */
+const REMOVABLE: readonly NodePhase[] = ['fenced', 'maintenance'];
 
 /** What the care for voters needs. */
 export interface VoterUpkeepOptions {
@@ -28,6 +38,8 @@ export class VoterUpkeep {
   #lastChangeAtMs: number | null = null;
   readonly #goneSince = new Map<MemberId, number>();
   readonly #caughtUpSince = new Map<VoterId, number>();
+  /** Nodes that an operator asked to remove while they voted, with the first and the last time. */
+  readonly #leaving = new Map<MemberId, { readonly sinceMs: number; readonly askedAtMs: number }>();
 
   constructor(options: VoterUpkeepOptions) {
     this.#options = options;
@@ -42,6 +54,31 @@ export class VoterUpkeep {
   leaveOffice(): void {
     this.#goneSince.clear();
     this.#caughtUpSince.clear();
+    this.#leaving.clear();
+  }
+
+  /**
+   * Why a node may not be removed yet: it votes, and somebody else could in its place. That begins with this question, and takes some ten
+   * seconds; a cell would lose a vote otherwise, since a removed node is heard by nobody. Where nobody can take its place it may go at once.
+   */
+  refuseRemoval(node: NodeId): Rejection | null {
+    const { log, world } = this.#options;
+    const record = log.state().nodes.get(node);
+    const conf = this.#conf();
+    if (record === undefined || !REMOVABLE.includes(record.phase) || !conf.voters.some((voter) => memberOfVoter(voter) === node)) return null;
+    const nowMs = world.clock.nowMs();
+    const sinceMs = this.#leaving.get(node)?.sinceMs ?? nowMs;
+    this.#leaving.set(node, { sinceMs, askedAtMs: nowMs });
+    if (nowMs - sinceMs > HAND_OVER_MS_MAX) return null;
+    const heir = heirOf(conf, log.state(), this.#hints(nowMs));
+    if (heir === null && !this.#isGivingUp(node, nowMs)) return null;
+    return { kind: 'rejected', reason: 'stillVotes', message: `${node} votes, and ${heir ?? 'another one'} takes its place first: that takes some ten seconds, ask again then` };
+  }
+
+  /** Whether its seat is taken away next, since its heir votes. A leader's never is by itself: the others do without it then. */
+  #isGivingUp(node: NodeId, nowMs: number): boolean {
+    const next = planVoters(this.#conf(), this.#options.log.state(), this.#hints(nowMs), nowMs);
+    return next.kind === 'change' && next.change.kind === 'remove' && memberOfVoter(next.change.voter) === node;
   }
 
   /** Takes the next step towards the right set of voters, if there is one. */
@@ -49,20 +86,12 @@ export class VoterUpkeep {
     const { log, voterSet, world } = this.#options;
     const nowMs = world.clock.nowMs();
     const raft = voterSet.raftStatus();
+    for (const [node, { askedAtMs }] of this.#leaving) if (nowMs - askedAtMs > LEAVING_MS) this.#leaving.delete(node);
     this.#noteSilence(nowMs);
     this.#noteLearners(nowMs);
     // Whose store is whose is told by the ledger: what is not applied yet could make a living voter look vacant.
     if (this.#isChanging || log.status().appliedIndex < raft.commit) return;
-    const match = Object.fromEntries(voterSet.peers().map((peer) => [peer.id, peer.match]));
-    const next = planVoters(
-      {
-        voters: raft.conf.voters as readonly VoterId[], learners: raft.conf.learners as readonly VoterId[], witnesses: raft.conf.witnesses as readonly VoterId[],
-        match: { ...match, [voterSet.voterId]: raft.lastIndex }, lastIndex: raft.lastIndex,
-      },
-      log.state(),
-      { leader: voterSet.voterId, goneMs: agesOf(this.#goneSince, nowMs), caughtUpMs: agesOf(this.#caughtUpSince, nowMs), lastChangeAtMs: this.#lastChangeAtMs },
-      nowMs,
-    );
+    const next = planVoters(this.#conf(), log.state(), this.#hints(nowMs), nowMs);
     if (next.kind === 'none') return;
     this.#isChanging = true;
     world.log.write({ event: 'votersChanging', change: next.change.kind, voter: next.change.voter, detail: next.detail });
@@ -75,6 +104,23 @@ export class VoterUpkeep {
     }).finally(() => {
       this.#isChanging = false;
     });
+  }
+
+  #conf(): VoterConf {
+    const { voterSet } = this.#options;
+    const { conf, lastIndex } = voterSet.raftStatus();
+    const match = Object.fromEntries(voterSet.peers().map((peer) => [peer.id, peer.match]));
+    return {
+      voters: conf.voters as readonly VoterId[], learners: conf.learners as readonly VoterId[], witnesses: conf.witnesses as readonly VoterId[],
+      match: { ...match, [voterSet.voterId]: lastIndex }, lastIndex,
+    };
+  }
+
+  #hints(nowMs: number): VoterHints {
+    const { voterId } = this.#options.voterSet;
+    return {
+      leader: voterId, goneMs: agesOf(this.#goneSince, nowMs), caughtUpMs: agesOf(this.#caughtUpSince, nowMs), lastChangeAtMs: this.#lastChangeAtMs, leaving: new Set(this.#leaving.keys()),
+    };
   }
 
   /** A member that answers neither Raft nor the mesh is noted with the time when that began. */

@@ -39,7 +39,7 @@ const REJECTIONS: Partial<Record<RejectReason, RestStatus>> = {
 
 /** A command's refusal. Its reason is the code. */
 export function rejectionError(result: Extract<ApplyResult, { kind: 'rejected' }>): RestError {
-  return new RestError(REJECTIONS[result.reason] ?? 409, result.reason, result.message, { retryable: result.reason === 'rateLimited' });
+  return new RestError(REJECTIONS[result.reason] ?? 409, result.reason, result.message, { retryable: result.reason === 'rateLimited' || result.reason === 'stillVotes' });
 }
 
 /** Statuses of failed authentication, by AWS's codes. */

@@ -49,7 +49,7 @@ export const FLEET_ROUTES: readonly Route[] = [
   }),
   defineRoute({
     method: 'DELETE', path: '/nodes/{node}', operation: 'removeNode', tag: 'fleet', access: 'operator',
-    summary: 'Removes a node for good; only one that is fenced, in maintenance or was never started. Its name never comes back.',
+    summary: 'Removes a node for good; only one that is fenced, in maintenance or was never started. Its name never comes back. One that votes hands its vote over first: that begins with this request, which is refused (stillVotes, retryable) until it is done.',
     answer: committedAnswer,
     handle: async ({ ports, path }) => await commit(ports, { kind: 'removeNode', node: parseNodeId(path['node'] ?? '') }),
   }),

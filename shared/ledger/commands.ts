@@ -94,12 +94,20 @@ export type RejectReason =
   | 'unknownNode' | 'unknownInstance' | 'unknownVolume' | 'unknownImage'
   | 'staleBoot' | 'staleGeneration' | 'staleVersion' | 'staleEpoch'
   | 'fenced' | 'notFenced' | 'notHolder' | 'notInSync' | 'noCapacity' | 'nodeNotActive' | 'wrongState' | 'notFormatted'
-  | 'duplicateId' | 'tokenMismatch' | 'terminationProtected' | 'tooManyTags' | 'rateLimited' | 'invalidParameter' | 'lastReplica';
+  | 'duplicateId' | 'tokenMismatch' | 'terminationProtected' | 'tooManyTags' | 'rateLimited' | 'invalidParameter' | 'lastReplica'
+  /** Not the ledger's word but its leader's: the node's vote is handed over first. */
+  | 'stillVotes';
 
 /** What `apply` answers. `value` is what the proposer gets back. */
 export type ApplyResult =
   | { readonly kind: 'applied'; readonly value?: unknown }
-  | { readonly kind: 'rejected'; readonly reason: RejectReason; readonly message: string };
+  | Rejection;
+
+export interface Rejection {
+  readonly kind: 'rejected';
+  readonly reason: RejectReason;
+  readonly message: string;
+}
 
 /** One entry of the log, as it is proposed. */
 export interface EntryData {

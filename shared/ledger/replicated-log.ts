@@ -4,7 +4,7 @@
  */
 import type { MemberId, VoterId } from '../ids.ts';
 import type { CellState } from '../model/cell.ts';
-import type { AppliedEntry, ApplyResult, Command } from './commands.ts';
+import type { AppliedEntry, ApplyResult, Command, Rejection } from './commands.ts';
 import type { PeerStatus, RaftStatus } from './raft/status.ts';
 
 /** How the ledger is, seen from this member. */
@@ -96,6 +96,8 @@ export interface LedgerMember extends LeaderLog {
    * returns is called when the proposal has its answer. What nodes propose always comes in: cells heal by it.
    */
   admitUsersBy(admit: () => (() => void) | null): void;
+  /** What the leader answers a coordinator's command with before it is proposed; null: it is proposed. */
+  vetUsersBy(vet: (command: Command) => Rejection | null): void;
   start(): void;
   stop(): void;
 }

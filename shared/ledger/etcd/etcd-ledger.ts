@@ -10,7 +10,7 @@ import type { CellState } from '../../model/cell.ts';
 import type { TimingProfile } from '../../model/timing.ts';
 import type { Mesh } from '../../wire/mesh.ts';
 import type { Timer, World } from '../../world.ts';
-import type { AppliedEntry, ApplyResult, Command, EntryData } from '../commands.ts';
+import type { AppliedEntry, ApplyResult, Command, EntryData, Rejection } from '../commands.ts';
 import { LEADER_ANSWER_MS, proposeToLeader } from '../node/ask-leader.ts';
 import { deferWithin } from '../node/deadline.ts';
 import type { Deferred } from '../node/deadline.ts';
@@ -193,6 +193,10 @@ export class EtcdLedger implements LedgerMember {
 
   admitUsersBy(admit: () => (() => void) | null): void {
     this.#gate.admitUsersBy(admit);
+  }
+
+  vetUsersBy(vet: (command: Command) => Rejection | null): void {
+    this.#gate.vetUsersBy(vet);
   }
 
   // ---------------------------------------------------------------- proposals

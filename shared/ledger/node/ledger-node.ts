@@ -6,7 +6,7 @@ import { describeError } from '../../errors.ts';
 import { memberOfVoter, voterIdOf } from '../../ids.ts';
 import type { MemberId, VoterId } from '../../ids.ts';
 import type { CellState } from '../../model/cell.ts';
-import type { AppliedEntry, Command } from '../commands.ts';
+import type { AppliedEntry, Command, Rejection } from '../commands.ts';
 import type { LeaderStatus, LedgerMember, LedgerStatus, Proposed, VoterSet } from '../replicated-log.ts';
 import { askLeader, LEADER_ANSWER_MS, proposeToLeader } from './ask-leader.ts';
 import type { Proposer } from './ask-leader.ts';
@@ -156,6 +156,10 @@ export class LedgerNode implements LedgerMember, VoterSet {
 
   admitUsersBy(admit: () => (() => void) | null): void {
     this.#gate.admitUsersBy(admit);
+  }
+
+  vetUsersBy(vet: (command: Command) => Rejection | null): void {
+    this.#gate.vetUsersBy(vet);
   }
 
   // ---------------------------------------------------------------- inside

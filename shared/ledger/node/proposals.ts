@@ -7,13 +7,14 @@ import type { CellState } from '../../model/cell.ts';
 import { isSameJson } from '../../json.ts';
 import { USER_COMMANDS } from '../../wire/intent.ts';
 import { parseCommand } from '../command-schema.ts';
-import type { Command, EntryData } from '../commands.ts';
+import type { Command, EntryData, Rejection } from '../commands.ts';
 import type { Proposed } from '../replicated-log.ts';
 import { refuseProposal } from './authority.ts';
 import type { Replica } from './replica.ts';
 
 /** The leader's door for proposals. */
 export class ProposalGate {
+  #vetUser: (command: Command) => Rejection | null = () => null;
   #admitUser: () => (() => void) | null = () => () => undefined;
 
   /** See LedgerMember.admitUsersBy. */
@@ -21,11 +22,20 @@ export class ProposalGate {
     this.#admitUser = admit;
   }
 
+  /** See LedgerMember.vetUsersBy. */
+  vetUsersBy(vet: (command: Command) => Rejection | null): void {
+    this.#vetUser = vet;
+  }
+
   /** Lets the proposal of `from` pass; rejects with ClusterError `NotAuthorised` or `LeaderBusy`. `state` must be a leader's: that of one whose store was lost knows nobody yet. */
-  async pass<Value>(state: CellState, self: MemberId, from: MemberId, command: Command, propose: () => Promise<Value>): Promise<Value> {
+  async pass(state: CellState, self: MemberId, from: MemberId, command: Command, propose: () => Promise<Proposed>): Promise<Proposed> {
     const refusal = refuseProposal(state, self, from, command);
     if (refusal !== null) throw new ClusterError('NotAuthorised', refusal, { retryable: false });
-    const leave = state.coordinators.has(from) ? this.#admitUser() : () => undefined;
+    const isUser = state.coordinators.has(from);
+    const vetoed = isUser ? this.#vetUser(command) : null;
+    // No entry of the log says so: there is none to wait for.
+    if (vetoed !== null) return { index: 0, result: vetoed };
+    const leave = isUser ? this.#admitUser() : () => undefined;
     if (leave === null) throw new ClusterError('LeaderBusy', 'the leader is behind with its work', { retryable: true });
     try {
       return await propose();

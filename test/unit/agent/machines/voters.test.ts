@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CAUGHT_UP_LAG_ENTRIES, CAUGHT_UP_MS, planVoters, VOTER_CHANGE_INTERVAL_MS, VOTER_GONE_MS, voterCount } from '../../../../agent/machines/voters.ts';
+import { CAUGHT_UP_LAG_ENTRIES, CAUGHT_UP_MS, heirOf, planVoters, VOTER_CHANGE_INTERVAL_MS, VOTER_GONE_MS, voterCount } from '../../../../agent/machines/voters.ts';
 import type { VoterChange, VoterConf, VoterHints, VoterPlan } from '../../../../agent/machines/voters.ts';
 import { memberOfVoter, voterIdOf } from '../../../../shared/ids.ts';
 import type { MemberId, NodeId, VoterId } from '../../../../shared/ids.ts';
@@ -37,6 +37,7 @@ class Ledger {
   readonly cell: TestCell;
   readonly changes: VoterChange[] = [];
   gone = new Map<MemberId, number>();
+  leaving = new Set<MemberId>();
   /** Since when each learner has kept up: the moment that it was added, unless a test says otherwise. */
   readonly caughtUpAtMs = new Map<VoterId, number>();
   nowMs = 1_000_000;
@@ -50,9 +51,12 @@ class Ledger {
   }
 
   plan(): VoterPlan {
+    return planVoters(this.conf, this.cell.state, this.hints(), this.nowMs);
+  }
+
+  hints(): VoterHints {
     const caughtUpMs = new Map(this.conf.learners.map((learner) => [learner, this.nowMs - (this.caughtUpAtMs.get(learner) ?? this.nowMs)]));
-    const hints: VoterHints = { leader: this.leader, goneMs: this.gone, caughtUpMs, lastChangeAtMs: this.lastChangeAtMs };
-    return planVoters(this.conf, this.cell.state, hints, this.nowMs);
+    return { leader: this.leader, goneMs: this.gone, caughtUpMs, lastChangeAtMs: this.lastChangeAtMs, leaving: this.leaving };
   }
 
   apply(change: VoterChange): void {
@@ -256,6 +260,73 @@ voters('waits for nobody whose node was removed for good', () => {
   assert.is(ledger.settle(), 'asWanted');
   assert.equal(ledger.changes.map((change) => [change.kind, change.voter]), [['remove', voter(2)], ['addLearner', voter(4)], ['promote', voter(4)]]);
   assert.is(ledger.nowMs, beganAtMs);
+});
+
+voters('hand over the seat of a node that leaves: its heir votes first, and nothing is waited for but its learning', () => {
+  for (const isGone of [false, true]) {
+    const ledger = new Ledger(cellOf(4), voter(1));
+    ledger.settle();
+    ledger.nowMs += VOTER_CHANGE_INTERVAL_MS;
+    ledger.leaving.add(nodeIdOf(2));
+    if (isGone) ledger.gone.set(nodeIdOf(2), 1);
+    ledger.changes.length = 0;
+    const beganAtMs = ledger.nowMs;
+    assert.is(heirOf(ledger.conf, ledger.cell.state, ledger.hints()), nodeIdOf(4));
+    assert.is(ledger.settle(), 'asWanted');
+    assert.equal(ledger.changes.map((change) => [change.kind, change.voter]), [['addLearner', voter(4)], ['promote', voter(4)], ['remove', voter(2)]]);
+    assert.is(ledger.nowMs - beganAtMs, CAUGHT_UP_MS);
+    assert.is(heirOf(ledger.conf, ledger.cell.state, ledger.hints()), null);
+  }
+});
+
+voters('hand over the third seat of three to the coordinator', () => {
+  const ledger = new Ledger(cellOf(3), voter(1));
+  ledger.settle();
+  ledger.nowMs += VOTER_CHANGE_INTERVAL_MS;
+  ledger.leaving.add(nodeIdOf(3));
+  assert.is(heirOf(ledger.conf, ledger.cell.state, ledger.hints()), COORDINATOR);
+  ledger.settle();
+  assert.equal(ledger.sitting(), [COORDINATOR, ...names(1, 2)]);
+  const alone = new Ledger(cellOf(3), voter(1));
+  alone.settle();
+  alone.gone.set(COORDINATOR, VOTER_GONE_MS);
+  alone.leaving.add(nodeIdOf(3));
+  assert.is(heirOf(alone.conf, alone.cell.state, alone.hints()), null);
+  alone.settle();
+  assert.equal(alone.sitting(), names(1, 2, 3), 'nobody is there to take it');
+});
+
+voters('give up no seat of a node that leaves where fewer would be left', () => {
+  for (const [nodes, sitting] of [[2, [...names(1, 2), COORDINATOR]], [5, names(1, 2, 3, 4, 5)]] as const) {
+    const ledger = new Ledger(cellOf(nodes), voter(1));
+    ledger.settle();
+    ledger.nowMs += VOTER_CHANGE_INTERVAL_MS;
+    ledger.leaving.add(nodeIdOf(2));
+    ledger.changes.length = 0;
+    assert.is(heirOf(ledger.conf, ledger.cell.state, ledger.hints()), null);
+    ledger.settle();
+    assert.equal(ledger.changes, []);
+    assert.equal(new Set(ledger.sitting()), new Set(sitting));
+  }
+});
+
+voters('seat a node that is not cordoned rather than one that is', () => {
+  const ledger = new Ledger(cellOf(7), voter(1));
+  ledger.settle();
+  ledger.leaving.add(nodeIdOf(2));
+  assert.is(heirOf(ledger.conf, ledger.cell.state, ledger.hints()), nodeIdOf(6));
+  ledger.cell.run({ kind: 'cordonNode', node: nodeIdOf(6), cordoned: true });
+  assert.is(heirOf(ledger.conf, ledger.cell.state, ledger.hints()), nodeIdOf(7));
+});
+
+voters('keep a leader that leaves in its seat, and let its heir vote beside it', () => {
+  const ledger = new Ledger(cellOf(4), voter(1));
+  ledger.settle();
+  ledger.nowMs += VOTER_CHANGE_INTERVAL_MS;
+  ledger.leaving.add(nodeIdOf(1));
+  ledger.settle();
+  assert.equal(ledger.sitting(), names(1, 2, 3, 4));
+  assert.is(heirOf(ledger.conf, ledger.cell.state, ledger.hints()), null);
 });
 
 voters('forgets a learner whose store is no more', () => {
