@@ -9,6 +9,7 @@ import { constantsHash, encodeGrant, encodeRenewal, nonceOf } from '../../../../
 import type { VirtualCell } from '../../../support/virtual-cell.ts';
 import { aCell, anInstance, aNode, aVolume } from '../../../support/records.ts';
 import type { Scene } from '../../../sim/checkers/checker.ts';
+import { watchRounds } from '../../../sim/checkers/rounds.ts';
 import { watchFences } from '../../../sim/checkers/fences.ts';
 import { watchDestruction, watchForce } from '../../../sim/checkers/orders.ts';
 
@@ -31,8 +32,8 @@ function scene(newest = state): Scene & { readonly seen: string[]; nowMs: number
   const told = {
     seen, nowMs: 0, newest: () => newest, violate: (what: string) => void seen.push(what),
     cell: {
-      world: { clock: { nowMs: () => told.nowMs } },
-      room: { nodeReport: () => ({ bootId: boot, domains: [{ name: id, domid: 1, state: 'running' }] }), bootOf: () => boot },
+      world: { clock: { nowMs: () => told.nowMs } }, nodeIds: [A, B],
+      room: { bootIdOf: () => boot, nodeReport: () => ({ bootId: boot, domains: [{ name: id, domid: 1, state: 'running' }] }), bootOf: () => boot },
     } as unknown as VirtualCell,
   };
   return told;
@@ -135,4 +136,59 @@ leases('wants no grant for what was sent after the ledger gave the boot up', () 
   assert.match(told.seen[0] ?? '', /^S10 a renewal of boot .* was granted that was sent 200 ms after/);
 });
 
+leases('never forgets a boot that lives, however many restart beside it', () => {
+  const told = scene();
+  const checker = watchFences(told);
+  granted(told, checker, 1_000, 1_050);
+  for (let at = 0; at < 500; at += 1) checker.heard(B, `boot ${at}`, encodeGrant({ kind: 'grant', nonce: nonceOf(1, 7), status: 'granted', constants: constantsHash(PROFILE) }));
+  checker.petted(A, boot);
+  assert.equal(told.seen, []);
+});
+
 leases.run();
+
+const rounds = suite('the audit of rounds');
+
+/** A leader that confirms rounds, and hears renewals. */
+function leader(): { readonly told: ReturnType<typeof scene>; readonly checker: ReturnType<typeof watchRounds>; readonly confirm: () => Promise<boolean>; readonly hear: (nonce: number) => void; readonly grant: (nonce: number) => void } {
+  const told = scene();
+  const checker = watchRounds(told);
+  const ledger = { confirmLeadership: () => Promise.resolve(true) };
+  checker.started?.(parseMemberId(A), ledger as never);
+  const hear = (nonce: number): void => checker.heard(A, encodeRenewal({ kind: 'renewal', cell: parseCellId('default'), clusterUuid: '11111111-2222-4333-8444-555555555555', node: B, bootId: boot, nonce: nonceOf(nonce, 7), constants: constantsHash(PROFILE) }));
+  const grant = (nonce: number): void => checker.sent(A, encodeGrant({ kind: 'grant', nonce: nonceOf(nonce, 7), status: 'granted', constants: constantsHash(PROFILE) }));
+  return { told, checker, confirm: async () => await ledger.confirmLeadership(), hear, grant };
+}
+
+rounds('wants one that began after the renewal came', async () => {
+  const { told, confirm, grant, hear } = leader();
+  told.nowMs = 100;
+  hear(1);
+  await confirm();
+  grant(1);
+  assert.equal(told.seen, []);
+  told.nowMs = 200;
+  hear(2);
+  grant(2);
+  assert.match(told.seen[0] ?? '', /^S9 node-1 grants a renewal that no quorum confirmed/);
+});
+
+rounds('wants that also where a leader that stood still is given thousands at once', async () => {
+  const { told, confirm, grant, hear } = leader();
+  told.nowMs = 60_000;
+  for (let nonce = 1; nonce <= 3_000; nonce += 1) hear(nonce);
+  await confirm();
+  for (let nonce = 1; nonce <= 3_000; nonce += 1) grant(nonce);
+  assert.equal(told.seen, []);
+  const { told: without, grant: give, hear: come, confirm: early } = leader();
+  without.nowMs = 59_000;
+  await early();
+  without.nowMs = 60_000;
+  for (let nonce = 1; nonce <= 3_000; nonce += 1) come(nonce);
+  give(1);
+  give(3_000);
+  assert.match(without.seen[0] ?? '', /^S9 /);
+  assert.is(without.seen.length, 2);
+});
+
+rounds.run();
