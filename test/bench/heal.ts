@@ -4,6 +4,7 @@
  * The room's observer counts from the moment that the plug is pulled to the moment that the guest executes on the other
  * node; it also knows whether it ever executed twice at once, and whether an acknowledged record was lost.
  */
+import { ETCD_MEMBERS } from '../playground/support/playground.ts';
 import type { Fleet } from '../playground/support/playground.ts';
 import { onFleet, quantile } from './bench.ts';
 import type { Benchmark, Figure } from './bench.ts';
@@ -18,18 +19,21 @@ interface Targets {
   readonly max: number;
 }
 
-export const HEAL: Benchmark = healing('heal', 'none', 'by its lease alone', { p50: 11_000, max: 15_000 });
-export const HEAL_BMC: Benchmark = healing('heal-bmc', 'all', 'by its BMC', { p50: 4_000, max: 6_000 });
+export const HEAL: Benchmark = healing('heal', { bmc: 'none', ledger: 'own' }, 'by its lease alone', { p50: 11_000, max: 15_000 });
+export const HEAL_BMC: Benchmark = healing('heal-bmc', { bmc: 'all', ledger: 'own' }, 'by its BMC', { p50: 4_000, max: 6_000 });
+/** A member of the etcd is killed with each plug that is pulled. */
+export const HEAL_ETCD: Benchmark = healing('heal-etcd', { bmc: 'none', ledger: 'etcd' }, 'by its lease alone, over an etcd', { p50: 11_000, max: 15_000 });
 
-function healing(name: string, bmc: 'none' | 'all', how: string, targets: Targets): Benchmark {
+function healing(name: string, where: { readonly bmc: 'none' | 'all'; readonly ledger: 'own' | 'etcd' }, how: string, targets: Targets): Benchmark {
   return {
     name,
     question: `how long is an instance down when its node loses power, fenced ${how}?`,
     withinMs: ROUNDS * 60_000,
-    run: async (say) => await onFleet({ nodes: NODES, profile: 'standard', bmc }, async (fleet) => {
+    run: async (say) => await onFleet({ nodes: NODES, profile: 'standard', ...where }, async (fleet) => {
       const { id } = await fleet.runInstance();
       const downMs: number[] = [];
       for (let round = 1; round <= ROUNDS; round += 1) {
+        if (where.ledger === 'etcd') fleet.signal(ETCD_MEMBERS[round % ETCD_MEMBERS.length] ?? '', 'SIGKILL');
         downMs.push(await pullPlug(fleet, id));
         say(`${round} of ${ROUNDS}: ${(downMs.at(-1) ?? 0).toFixed(0)} ms`);
       }

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { suite } from 'uvu';
 import { ETCD_MISSING } from '../support/real-etcd.ts';
 import { fleetSuite } from './support/fleet-suite.ts';
-import { until } from './support/playground.ts';
+import { ETCD_MEMBERS, until } from './support/playground.ts';
 import type { Fleet } from './support/playground.ts';
 
 const NAME = 'a fleet of three over etcd';
@@ -39,7 +39,7 @@ if (ETCD_MISSING !== null) {
   });
 
   test('loses no node, and goes on, when members of etcd are killed one after the other', async (fleet) => {
-    for (const member of ['etcd-1', 'etcd-2', 'etcd-3']) {
+    for (const member of ETCD_MEMBERS) {
       const before = fleet.pid(member);
       fleet.signal(member, 'SIGKILL');
       await until(`${member} is started again`, () => Promise.resolve(fleet.pid(member) !== null && fleet.pid(member) !== before ? true : null), 10_000);

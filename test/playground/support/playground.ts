@@ -18,6 +18,8 @@ export const MAIN = join(CHECKOUT, 'provisioning/playground/main.ts');
 const VES = join(CHECKOUT, 'coordinator/cli/ves.mjs');
 /** Debian's own client, not whatever else is called `aws` on this machine. */
 export const AWS = '/usr/bin/aws';
+/** The members of the playground's etcd (provisioning/playground/etcd-members.ts). */
+export const ETCD_MEMBERS = ['etcd-1', 'etcd-2', 'etcd-3'];
 
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 20_000;
