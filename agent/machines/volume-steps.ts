@@ -100,10 +100,29 @@ export function nextVolumeStep(view: VolumeView): VolumeStep {
   const resource = observed.resources.get(volume.id);
   if (volume.tainted.includes(self.node)) return taintedStep(view, resource);
 
-  if (observed.configs.get(volume.id) !== view.wantedConfig) {
-    if (resource === undefined) return { kind: 'configure', adjust: false };
-    return isAdjustSafe(view, resource) ? { kind: 'configure', adjust: true } : wait('the configuration changes after the in-sync set shrank');
+  if (observed.configs.get(volume.id) !== view.wantedConfig) return changeStep(view, resource);
+  return currentStep(view, resource);
+}
+
+/**
+ * The configuration changes (an operator gave a node another address, or a replica was replaced). Where DRBD may not be let go of yet, everything else goes on: a
+ * primary keeps the in-sync set true, and a secondary that has no peer, or is to be primary itself, leaves its connection first, by force, which asks nobody and outdates nothing.
+ */
+function changeStep(view: VolumeView, resource: ObservedResource | undefined): VolumeStep {
+  if (resource === undefined) return { kind: 'configure', adjust: false };
+  if (isAdjustSafe(view, resource)) return { kind: 'configure', adjust: true };
+  const later = wait('the configuration changes after the in-sync set shrank');
+  if (resource.role === 'Primary') {
+    const step = currentStep(view, resource);
+    return step.kind === 'settled' ? later : step;
   }
+  const isAwaited = isConnected(resource) && !shouldBePrimary(view);
+  return isAwaited ? later : { kind: 'disconnectForce', reason: 'its configuration changes' };
+}
+
+/** The next step of a replica whose configuration is the wanted one, or cannot be changed now. */
+function currentStep(view: VolumeView, resource: ObservedResource | undefined): VolumeStep {
+  const { volume, observed } = view;
   if (observed.replicas.get(volume.id)?.formed !== true) return isGivenUp(view, resource) ? { kind: 'reportFailedDisk', reason: 'it cannot be made' } : { kind: 'createReplica' };
   if (resource === undefined) return mayComeUp(view) ? { kind: 'up' } : wait('whoever holds the volume says first whether this replica missed writes');
   if (isWritingElsewhere(view, resource)) return { kind: 'reportFailedDisk', reason: `the primary is ${resource.disk}: what it writes is on its peer alone` };
@@ -165,7 +184,8 @@ function mayComeUp({ state, volume, self }: VolumeView): boolean {
 /** A reconnect lets a primary go on without its peer and without being asked (DRBD.md A2): only when the ledger allows that already. */
 function isAdjustSafe({ volume, self }: VolumeView, resource: ObservedResource): boolean {
   const isAlone = volume.inSync.length === 1 && volume.inSync[0] === self.node;
-  return isAlone || resource.connection === null || (resource.role === 'Secondary' && !volume.inSync.includes(self.node));
+  const isApart = resource.connection === null || (resource.connection === 'StandAlone' && resource.role === 'Secondary');
+  return isAlone || isApart || (resource.role === 'Secondary' && !volume.inSync.includes(self.node));
 }
 
 function instanceOf({ state, volume }: VolumeView): InstanceRecord | undefined {

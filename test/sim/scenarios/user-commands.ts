@@ -5,6 +5,7 @@ import type { InstanceId } from '../../../shared/ids.ts';
 import type { Command } from '../../../shared/ledger/commands.ts';
 import { INSTANCE_TYPES } from '../../../shared/model/image.ts';
 import type { IntentAnswer } from '../../../shared/wire/intent.ts';
+import { moveOf } from '../storm/members.ts';
 import type { CommandKind } from './commands.ts';
 import { buildCondition } from './conditions.ts';
 import { durationMs } from './parse-duration.ts';
@@ -24,11 +25,18 @@ export const USER_COMMANDS: readonly CommandKind[] = [
   { sentence: 'cordon A', pattern: /^cordon (\S+)$/, run: async (stage, name = '') => await ask(stage, { kind: 'cordonNode', node: stage.node(name), cordoned: true }), takesTime: true },
   { sentence: 'uncordon A', pattern: /^uncordon (\S+)$/, run: async (stage, name = '') => await ask(stage, { kind: 'cordonNode', node: stage.node(name), cordoned: false }), takesTime: true },
   { sentence: 'remove A', pattern: /^remove (\S+)$/, run: async (stage, name = '') => await ask(stage, { kind: 'removeNode', node: stage.node(name) }), takesTime: true },
+  { sentence: 'A gets another storage address', pattern: /^(\S+) gets another storage address$/, run: async (stage, name = '') => await ask(stage, moved(stage, name)), takesTime: true },
   { sentence: 'tag web every 10 ms until CONDITION within 12 s', pattern: /^tag (\S+) every (.+?) until (.+) within (.+)$/, run: keepAsking, takesTime: true },
 ];
 
 function desired(stage: Stage, name: string, state: 'running' | 'stopped' | 'terminated', force: boolean): Command {
   return { kind: 'setDesired', instances: [stage.instanceId(name)], desired: state, force };
+}
+
+function moved(stage: Stage, name: string): Command {
+  const command = moveOf(stage.cell, stage.node(name));
+  if (command === null) throw new Error(`${name} is no node of the cell`);
+  return command;
 }
 
 /** Waits for the answer. A refusal is one: the story may look at it (`the answer was`). */

@@ -71,6 +71,16 @@ setup('stays down while it counts as in sync and another live node holds the vol
   assert.is(step({ volume: { ...held, formatted: false }, resource: null }).kind, 'up', 'there is nothing to miss');
 });
 setup('is not adjusted while another replica in sync is connected to it', () => assert.is(step({ config: 'old', ...running, resource: { role: 'Primary' } }).kind, 'wait'));
+setup('tells the ledger that its peer loses writes, whatever its configuration waits for', () => assert.is(step({ config: 'old', ...running, resource: { role: 'Primary', peerDisk: 'Diskless' } }).kind, 'shrink'));
+setup('leaves its connection by force before its configuration changes, when it has no peer or is to be primary', () => {
+  const other = { holder: B, holderBootId: bootB };
+  assert.is(step({ config: 'old', peer: fencedPeer, resource: alone }).kind, 'disconnectForce');
+  assert.is(step({ config: 'old' }).kind, 'disconnectForce', 'to be primary, connected to a secondary');
+  assert.is(step({ config: 'old', volume: other, instance: other, resource: alone }).kind, 'disconnectForce');
+  assert.is(step({ config: 'old', volume: other, instance: other, resource: { peerRole: 'Primary' } }).kind, 'wait');
+  for (const connection of [null, 'StandAlone'] as const) assert.equal(step({ config: 'old', resource: { ...alone, connection } }), { kind: 'configure', adjust: true });
+  assert.is(step({ config: 'old', ...running, resource: { ...alone, role: 'Primary', connection: 'StandAlone' } }).kind, 'connect', 'a primary is asked about first');
+});
 setup('is adjusted once it is alone in sync', () => assert.equal(step({ config: 'old', ...running, volume: { inSync: [A] }, resource: { role: 'Primary' } }), { kind: 'configure', adjust: true }));
 setup('is left alone when its disk failed', () => assert.is(step({ volume: { tainted: [A] } }).kind, 'alarm'));
 setup('is wiped when it is retired, and only then reported', () => {
