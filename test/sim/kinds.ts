@@ -72,6 +72,7 @@ export const FAULTS = {
   gossipHole: { of: 29, longestMs: 40_000 },
   bootStorm: { of: 30, longestMs: 10_000 },
   frozenHolder: { of: 6, longestMs: 15_000 },
+  nodeMove: { of: 16, longestMs: 0 },
   heldRequest: { of: 10, longestMs: 40_000, silences: true },
   heldMessage: { of: 10, longestMs: 40_000, silences: true },
   saveCrash: { of: 13, longestMs: 60_000 },
@@ -116,7 +117,7 @@ export type EventKind = FaultKind | WorkKind;
 
 export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[];
 /** Faults and traps that meet something else on purpose. They came last, and are planned last: the seeds of the others stay what they were. */
-export const LATER_KINDS: readonly FaultKind[] = ['frozenHolder', 'orderCut', 'lateExpansion', 'staleAnswer'];
+export const LATER_KINDS: readonly FaultKind[] = ['frozenHolder', 'orderCut', 'lateExpansion', 'staleAnswer', 'nodeMove'];
 export const TRAP_KINDS = (Object.keys(TRAPS) as readonly TrapKind[]).filter((kind) => !LATER_KINDS.includes(kind));
 /** Faults that strike at a time of the plan, whatever the cell does then. */
 export const TIMED_KINDS = FAULT_KINDS.filter((kind) => !isTrap(kind) && !LATER_KINDS.includes(kind));

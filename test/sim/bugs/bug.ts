@@ -23,7 +23,7 @@ export type Arena = 'cell' | 'leases' | 'raft';
 
 /** Kinds of fault that belong together: themes.ts says which. `coups`, of the arena of leases alone: elections by few. */
 export type Theme = CellTheme | 'coups';
-export type CellTheme = 'replicas' | 'races' | 'disks' | 'ledger' | 'leases' | 'programs' | 'power' | 'lateExpansions' | 'mirrors' | 'leavers' | 'restarts' | 'answers' | 'lateHelpers' | 'votes' | 'starts' | 'helpers';
+export type CellTheme = 'replicas' | 'races' | 'disks' | 'ledger' | 'leases' | 'programs' | 'power' | 'lateExpansions' | 'mirrors' | 'leavers' | 'moves' | 'restarts' | 'answers' | 'lateHelpers' | 'votes' | 'starts' | 'helpers';
 
 export interface Bug {
   /** kebab-case, for the command line. */

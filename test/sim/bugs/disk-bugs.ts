@@ -45,10 +45,14 @@ export const DISK_BUGS: readonly Bug[] = [
     why: 'a graceful disconnect lets the other end go on without being asked, and outdates this one', source: 'DRBD.md A2, SAFETY.md 2.1 fact 7',
   },
   {
-    name: 'adjust-before-shrink', arena: 'cell', breaks: ['S2', 'S3', 'S4', 'L3', 'L4', 'L7'], seeds: 400, theme: 'replicas',
-    open: 'a configuration has to change while the other replica counts in sync and is about to be lost',
-    edits: [{ file: STEPS, find: 'return isAlone || resource.connection === null ||', replace: 'return isAlone || self.node !== null || resource.connection === null ||' }],
+    name: 'adjust-before-shrink', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 100, theme: 'moves',
+    edits: [{ file: STEPS, find: 'return isAlone || isApart ||', replace: 'return isAlone || isApart || self.node !== null ||' }],
     why: 'a changed configuration reconnects a primary before the in-sync set shrank', source: 'DRBD.md A2',
+  },
+  {
+    name: 'change-waits-for-ever', arena: 'cell', breaks: ['L2', 'L6', 'L7'], seeds: 60, theme: 'moves',
+    edits: [{ file: STEPS, find: 'const isAwaited = isConnected(resource) && !shouldBePrimary(view);', replace: "const isAwaited = resource.role === 'Secondary';" }],
+    why: 'a replica whose configuration changed is not promoted, since the change waits for a set that only it could shrink', source: 'agent/machines/volume-steps.ts (changeStep), L2',
   },
   {
     name: 'stand-alone-left', arena: 'cell', breaks: ['L4', 'L7'], seeds: 60, theme: 'replicas',

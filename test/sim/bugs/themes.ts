@@ -26,6 +26,7 @@ const TRAPPED = {
   lateExpansions: { kinds: ['heldRequest', 'powerCycle', 'reset', 'storageCut', 'storagePairCut', 'linkFlap', 'agentKill'], traps: { heldRequest: ['expand'] } },
   restarts: { kinds: ['lateExpansion', 'storageCut', 'reset', 'powerCycle'], traps: {} },
   answers: { kinds: ['staleAnswer', 'storageCut', 'storagePairCut'], traps: {} },
+  moves: { kinds: ['nodeMove', 'reset', 'powerCycle', 'storageCut'], traps: {} },
   leavers: { kinds: ['nodeRemove', 'nodeAdd', 'storageCut'], traps: {} },
   mirrors: { kinds: ['frozenHolder', 'orderCut', 'heldRequest', 'reset', 'powerCycle'], traps: { orderCut: ['primary'], heldRequest: ['shrink'] } },
   lateHelpers: { kinds: ['lateHelper', 'storageCut', 'storagePairCut', 'linkFlap', 'reset', 'agentKill'], traps: {} },

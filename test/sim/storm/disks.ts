@@ -107,14 +107,16 @@ export const storeDamaged: Strike = (site, _event, node) => {
  * voters must be those that there would be without any loss, and up.
  */
 function maySpare(cell: VirtualCell, node: NodeId): boolean {
-  const { nodes, coordinators } = cell.state();
   const voters = cell.voters();
-  const isWell = (voter: string): boolean => {
-    const member = memberOfVoter(voter as VoterId);
-    const owner = cell.nodeIds.find((id) => id === member);
-    if (owner === undefined) return coordinators.has(member);
-    // A voter of a lost store stays until another took its place: two of four would be none.
-    return cell.processes(owner).agent && nodes.get(owner)?.phase === 'active' && voter === voterIdOf(owner, cell.store(owner).storeUuid);
-  };
-  return voters.length >= 3 && voters.every(isWell) && voters.includes(voterIdOf(node, cell.store(node).storeUuid));
+  return voters.length >= 3 && voters.every((voter) => isVoterWell(cell, voter)) && voters.includes(voterIdOf(node, cell.store(node).storeUuid));
+}
+
+/** Whether a vote is that of a node that is up and takes work, or of a coordinator. */
+export function isVoterWell(cell: VirtualCell, voter: string): boolean {
+  const { nodes, coordinators } = cell.state();
+  const member = memberOfVoter(voter as VoterId);
+  const owner = cell.nodeIds.find((id) => id === member);
+  if (owner === undefined) return coordinators.has(member);
+  // A voter of a lost store stays until another took its place: two of four would be none.
+  return cell.processes(owner).agent && nodes.get(owner)?.phase === 'active' && voter === voterIdOf(owner, cell.store(owner).storeUuid);
 }

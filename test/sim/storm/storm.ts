@@ -15,7 +15,7 @@ import type { Round, SimEvent } from '../plan.ts';
 import { clockRate, wallStep } from './clocks.ts';
 import { diskFail, diskSlow, slowStore, storeDamaged, storeFull, storeLost } from './disks.ts';
 import { frozenHolder, lateExpansion, orderCut, staleAnswer } from './meetings.ts';
-import { cordon, nodeAdd, nodeRemove, uncordon } from './members.ts';
+import { cordon, nodeAdd, nodeMove, nodeRemove, uncordon } from './members.ts';
 import { clog, gossipHole, linkFlap, meshCut, networkStorm, oneWay, pairCut, ring, split, storageCut, storagePairCut, stray } from './network.ts';
 import { bmcLies, bmcReboots, bmcUnreachable, bootStorm, flapping, powerCycle, rackOutage, reset, siteOutage, watchdogDead, watchdogEarly } from './power.ts';
 import { agentKill, agentLoop, agentPause, coordinatorKill, domainWedge, keeperKill, keeperPause, leaderCrash, programCrash, slowLoops } from './processes.ts';
@@ -31,7 +31,7 @@ const STRIKES: Readonly<Record<EventKind, Strike>> = {
   pairCut, oneWay, split, ring, networkStorm, clog, meshCut, storageCut, storagePairCut, linkFlap, gossipHole, stray,
   clockRate, wallStep, diskFail, diskSlow, slowStore, storeFull, storeDamaged, storeLost, nodeAdd, nodeRemove, cordon,
   programHang, programFail, programFailAfter, programLie, helperKill,
-  frozenHolder, orderCut, lateExpansion, staleAnswer,
+  frozenHolder, nodeMove, orderCut, lateExpansion, staleAnswer,
   heldRequest, heldMessage, saveCrash, saveCut, lateProgram, lateHelper,
   userRun, userStop, userStart, userReboot, userTerminate, guestEnd,
 };

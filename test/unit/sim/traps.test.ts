@@ -17,16 +17,17 @@ interface Stage {
   readonly struck: SimEvent[];
   /** Begins a storm of these events. */
   storm(events: readonly Partial<SimEvent>[]): void;
+  tend(): void;
 }
 
-/** A cell of three that is ready, and whose storms note what struck. */
-async function stage(): Promise<Stage> {
+/** A cell that is ready, and whose storms note what struck. */
+async function stage(nodes = 3): Promise<Stage> {
   const struck: SimEvent[] = [];
-  const cell: VirtualCell = new VirtualCell({ nodes: 3, seed: 3, onAgentExit: (node) => storm.agentExited(node) });
+  const cell: VirtualCell = new VirtualCell({ nodes, seed: 3, onAgentExit: (node) => storm.agentExited(node) });
   const storm = new Storm(cell, { phases: (): readonly Phase[] => [], onStrike: (event) => void struck.push(event), complain: (what) => assert.unreachable(what), mayTerminate: () => true });
   await cell.ready();
   return {
-    cell, struck,
+    cell, struck, tend: () => storm.tend(),
     storm: (events) => storm.begin({
       network: FINE, stormMs: 60_000, core: 0, quietMs: 0,
       events: events.map((event) => ({ atMs: 1, kind: 'heldRequest', pick: 0, how: 0.01, forMs: 30_000, ...event })),
@@ -108,6 +109,44 @@ traps('leave the other faults of a seed as they are', () => {
   const timed = trapped.rounds.map(({ events }) => events.filter(({ what }) => what === undefined));
   assert.equal(timed, plain.rounds.map(({ events }) => events));
   assert.ok(trapped.rounds.some(({ events }) => events.some(({ what }) => what === 'vote')));
+});
+
+traps('let a mirror restart while nobody answers for its primary', async () => {
+  const { cell, storm, struck } = await stage(5);
+  const [instance] = await cell.run(1);
+  if (instance === undefined) throw new Error('no instance was made');
+  await cell.untilPhase(instance, 'running', 20_000);
+  const [volume] = [...cell.state().volumes.values()];
+  await cell.world.until('two are in sync', () => (cell.state().volumes.get(volume?.id as never)?.inSync.length ?? 0) === 2, 20_000);
+  const holder = cell.instance(instance).holder as never;
+  const mirror = volume?.replicas.find((node) => node !== holder) as never;
+  const { bootId } = cell.room.nodeReport(mirror);
+  storm([{ kind: 'frozenHolder', forMs: 5_000 }]);
+  await cell.world.advance(8_000);
+  assert.is(struck.length, 1);
+  assert.not(cell.processes(holder).agent);
+  assert.ok(cell.processes(mirror).agent && cell.room.nodeReport(mirror).bootId !== bootId, 'the mirror is back');
+  assert.ok(cell.drbd.room?.facts().find((fact) => fact.node === holder)?.isFrozen === true);
+  await cell.world.advance(2_000);
+  assert.ok(cell.processes(holder).agent);
+});
+
+traps('leave the machine of a node on that was removed, for a while', async () => {
+  const { cell, storm, tend } = await stage(4);
+  await cell.run(1);
+  await cell.world.advance(10_000);
+  const before = [...cell.nodeIds];
+  // How it is removed, and which of those that have nothing but replicas, is in these numbers.
+  storm([{ kind: 'nodeRemove', how: 0.01, pick: 0.5, forMs: 25_000 }]);
+  const gone = (): typeof before => before.filter((node) => cell.state().nodes.get(node)?.phase === 'removed');
+  await cell.world.until('it is removed', () => gone().length === 1, 24_000);
+  const [removed] = gone() as [never];
+  tend();
+  assert.not(cell.nodeIds.includes(removed));
+  assert.is.not(cell.room.nodeReport(removed).bootId, null, 'it runs on');
+  await cell.world.advance(36_000);
+  tend();
+  assert.is(cell.room.nodeReport(removed).bootId, null);
 });
 
 traps.run();
