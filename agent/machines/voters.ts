@@ -97,6 +97,8 @@ export function voterCount(nodes: number): number {
 /** The next change of the voter set, by the leader. */
 export function planVoters(conf: VoterConf, state: CellState, hints: VoterHints, nowMs: number): VoterPlan {
   const candidates = candidatesOf(conf, state, hints);
+  // Its own seat is the one that it could not take away, so whatever it did would leave too few: the next leader sees to it all.
+  if (!candidates.some(({ voter }) => voter === hints.leader)) return { kind: 'none', reason: 'noCandidate', detail: 'this leader is no member of the cell any more' };
   const wanted = wantedVoters(conf, candidates, hints);
   const step = nextStep(conf, hints, candidates, wanted);
   if (step.kind === 'none') return step;

@@ -70,12 +70,22 @@ export class VoterUpkeep {
     const sinceMs = this.#leaving.get(node)?.sinceMs ?? nowMs;
     this.#leaving.set(node, { sinceMs, askedAtMs: nowMs });
     if (nowMs - sinceMs > HAND_OVER_MS_MAX) return null;
+    const successor = memberOfVoter(this.#options.voterSet.voterId) === node ? this.#letAnotherLead() : null;
+    if (successor !== null) return { kind: 'rejected', reason: 'stillVotes', message: `${node} leads, and ${successor} takes that over first: ask again then` };
     const heir = heirOf(conf, log.state(), this.#hints(nowMs));
     if (heir === null && !this.#isGivingUp(node, nowMs)) return null;
     return { kind: 'rejected', reason: 'stillVotes', message: `${node} votes, and ${heir ?? 'another one'} takes its place first: that takes some ten seconds, ask again then` };
   }
 
-  /** Whether its seat is taken away next, since its heir votes. A leader's never is by itself: the others do without it then. */
+  /** The voter that shall lead in this one's place, since nobody takes its own seat away; null: nobody can. */
+  #letAnotherLead(): MemberId | null {
+    const { voterSet } = this.#options;
+    const able = voterSet.peers().filter(({ standing, isWitness, recentActive, lag }) => standing === 'voter' && !isWitness && recentActive && lag <= CAUGHT_UP_LAG_ENTRIES);
+    const [next] = able.toSorted((left, right) => left.lag - right.lag || (left.id < right.id ? -1 : 1));
+    return next !== undefined && voterSet.transferLeadership(next.id as VoterId) ? memberOfVoter(next.id as VoterId) : null;
+  }
+
+  /** Whether its seat is taken away next, since its heir votes. */
   #isGivingUp(node: NodeId, nowMs: number): boolean {
     const next = planVoters(this.#conf(), this.#options.log.state(), this.#hints(nowMs), nowMs);
     return next.kind === 'change' && next.change.kind === 'remove' && memberOfVoter(next.change.voter) === node;

@@ -73,6 +73,8 @@ export interface VoterSet {
   formerContactAtMs(): number | null;
   /** How far the other voters and learners are. Empty unless this member leads. */
   peers(): readonly PeerStatus[];
+  /** On a leader: lets that voter lead, once it has the whole log. False when it cannot begin. */
+  transferLeadership(to: VoterId): boolean;
   /** Asks for a voter change; resolves when it is committed. One at a time. */
   changeVoters(change: { readonly kind: 'addLearner' | 'promote' | 'remove'; readonly voter: VoterId; readonly witness: boolean }, options: { readonly timeoutMs: number }): Promise<boolean>;
 }

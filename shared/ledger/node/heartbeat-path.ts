@@ -3,6 +3,9 @@
  *
  * Datagrams cost a small part of what the mesh costs, but nothing tells when they are lost for good: a firewall, a member
  * without a socket (a coordinator as witness), one that just started. So what was heard decides, on both sides alike.
+ *
+ * A node that was removed from the cell is heard no more, as on the mesh: a leader whose heartbeats come by datagram while its entries, which
+ * take the mesh, are refused would lead for ever and decide nothing.
  */
 import type { MemberId, NodeId } from '../../ids.ts';
 import type { CellState } from '../../model/cell.ts';
@@ -37,8 +40,10 @@ export function createHeartbeatPath(options: HeartbeatPathOptions): HeartbeatPat
   const openForMs = HEARTBEATS_OPEN * profile.heartbeatMs;
   /** When each voter's last datagram came. Senders are members of the ledger (their key is known): never many. */
   const heardAtMs = new Map<MemberId, number>();
+  const isRemoved = (member: MemberId): boolean => state().nodes.get(member as NodeId)?.phase === 'removed';
   return {
     send(to, message) {
+      if (isRemoved(to)) return false;
       // Whoever is no node of the ledger, or not yet known here, has no socket.
       const address = state().nodes.get(to as NodeId)?.leaseAddress;
       if (address === undefined || !socket.send(to, address, encodeHeartbeat(message))) return false;
@@ -47,7 +52,7 @@ export function createHeartbeatPath(options: HeartbeatPathOptions): HeartbeatPat
     onMessage(handler) {
       socket.onReceive(HEARTBEAT_MAGIC, (bytes, from) => {
         const message = decodeHeartbeat(bytes, from, self);
-        if (message === null) return;
+        if (message === null || isRemoved(from)) return;
         heardAtMs.set(from, clock.nowMs());
         handler(from, message);
       });

@@ -329,6 +329,20 @@ voters('keep a leader that leaves in its seat, and let its heir vote beside it',
   assert.is(heirOf(ledger.conf, ledger.cell.state, ledger.hints()), null);
 });
 
+voters('are left alone by a leader that was removed: its own seat is the one too many', () => {
+  const ledger = new Ledger(cellOf(5), voter(2));
+  ledger.settle();
+  ledger.nowMs += VOTER_CHANGE_INTERVAL_MS;
+  ledger.cell.fence(2);
+  ledger.cell.run({ kind: 'removeNode', node: nodeIdOf(2) });
+  ledger.changes.length = 0;
+  assert.is(ledger.settle(), 'noCandidate');
+  assert.equal(ledger.changes, []);
+  ledger.leader = voter(1);
+  assert.is(ledger.settle(), 'asWanted');
+  assert.is(ledger.changes[0]?.voter, voter(2));
+});
+
 voters('forgets a learner whose store is no more', () => {
   const ledger = new Ledger(cellOf(3), voter(1));
   ledger.settle();

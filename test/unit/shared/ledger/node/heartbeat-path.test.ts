@@ -25,7 +25,10 @@ class Wire {
   readonly #ids = [parseNodeId('node-1'), parseNodeId('node-2')];
   readonly #keys = new Map(this.#ids.map((id, at) => [id, leaseKeyFrom(new Uint8Array(32).fill(at + 1))]));
   readonly #publicKeys = new Map<MemberId, string>([...this.#keys].map(([id, key]) => [id, key.publicKey]));
-  readonly state: CellState = aCell({ nodes: this.#ids.map((id) => aNode({ id, leaseAddress: `127.0.0.1:${id.slice(-1)}` })) });
+  readonly everybody: CellState = aCell({ nodes: this.#ids.map((id) => aNode({ id, leaseAddress: `127.0.0.1:${id.slice(-1)}` })) });
+  state = this.everybody;
+  /** What whoever receives a datagram knows, in place of `state`. */
+  toldLater: CellState | null = null;
 
   socket(member: string, keyNumber: number): SealedSocket {
     const address = `127.0.0.1:${member.slice(-1)}`;
@@ -34,6 +37,7 @@ class Wire {
     return new SealedSocket({
       address, close: () => undefined,
       send: (to, bytes) => {
+        if (this.toldLater !== null) this.state = this.toldLater;
         if (!this.isCut) this.#handlers.get(to)?.(bytes, address);
       },
       onReceive: (handler) => void this.#handlers.set(address, handler),
@@ -64,6 +68,26 @@ path('is the mesh too until the first datagram of the other side', () => {
   assert.is(voter.path.send(one, answer), true, 'the heartbeat itself was heard');
   assert.equal(leader.heard, [answer]);
   assert.is(leader.path.send(two, beat), true);
+});
+
+path('is closed for a node that was removed, both ways', () => {
+  const wire = new Wire();
+  const [leader, voter] = [wire.path('node-1', 1), wire.path('node-2', 2)];
+  leader.path.send(two, beat);
+  voter.path.send(one, answer);
+  assert.equal([leader.heard.length, voter.heard.length], [1, 1]);
+  for (const removed of [one, two]) {
+    wire.state = aCell({ nodes: [one, two].map((id) => aNode({ id: parseNodeId(id), leaseAddress: `127.0.0.1:${id.slice(-1)}`, phase: id === removed ? 'removed' : 'active' })) });
+    assert.is(removed === two ? leader.path.send(two, beat) : voter.path.send(one, answer), false);
+    // Whoever does not know yet sends.
+    const known = wire.state;
+    wire.state = wire.everybody;
+    wire.toldLater = known;
+    if (removed === one) leader.path.send(two, beat);
+    else voter.path.send(one, answer);
+    wire.toldLater = null;
+    assert.equal([leader.heard.length, voter.heard.length], [1, 1], `${removed} was removed`);
+  }
 });
 
 path('is the mesh too again after one datagram that stayed away, before an election', () => {
