@@ -243,6 +243,24 @@ grantor('refuses both of two boots that use one name in turn, and says so', () =
   assert.equal(answers(afterwards.end(9_001, 1)), [['granted', renewal(9_000).nonce]], 'a plain restart is none of it');
 });
 
+grantor('takes no late datagram of a boot that died for a second machine, however many come', () => {
+  const it = new Granting();
+  it.rules = rulesFor({ pastBoots: [] });
+  it.lead(0);
+  const dead = { bootId: bootOf('c') };
+  it.arrive(1_000, dead);
+  // It sent on for 2.5 s, unheard, and died; the machine started again.
+  const effects = [...it.arrive(7_000), ...it.arrive(7_500)];
+  for (const [sentAtMs, atMs] of [[1_500, 7_600], [2_000, 8_100], [2_500, 8_600], [3_500, 9_100]] as const) {
+    effects.push(...it.feed({ kind: 'arrived', renewal: renewal(sentAtMs, dead), address: 'here:1', atMs }), ...it.arrive(atMs + 300));
+  }
+  assert.not.ok(effects.some((effect) => effect.kind === 'reportTwoBoots'));
+  assert.is(it.state.heard.get(node)?.disputedUntilMs, -Infinity);
+  // One that lives does send after the other was heard, and is found at once.
+  it.feed({ kind: 'arrived', renewal: renewal(7_001, dead), address: 'here:1', atMs: 12_000 });
+  assert.ok(it.arrive(12_100).some((effect) => effect.kind === 'reportTwoBoots'));
+});
+
 grantor('reports a clock that runs more than 1 % off', () => {
   for (const [rate, isReported] of [[1.005, false], [1.015, true], [0.985, true]] as const) {
     const it = new Granting();
