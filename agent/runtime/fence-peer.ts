@@ -163,20 +163,30 @@ export class FencePeer {
   /**
    * The mark is durable on another disk before the node resets; no DRBD command is in between (DRBD.md A1). A boot disk that
    * does not take the mark either holds up nothing: a node that lost a disk under a replica never goes on.
+   *
+   * One disk under several volumes fails for all of them at once. The first call resets the node, and with it goes whatever the others were about to say; so
+   * it marks every replica whose disk the kernel shows as failed. Each of them may lack what its peer alone kept since (DRBD.md A1).
    */
   async #localError(id: VolumeId): Promise<number> {
-    const { files, machine, world } = this.#options;
+    const { machine, resources, world } = this.#options;
     world.log.write({ event: 'alarm', subject: id, reason: 'the disk of this replica failed: the node resets itself' });
     const { promise: tooLong, resolve } = Promise.withResolvers<void>();
     const timer = world.timers.after(MARK_WAIT_MS, resolve);
-    try {
-      await Promise.race([files.writeDurably(`${TAINTED_DIRECTORY}/${id}`, ''), tooLong]);
-    } catch (error) {
-      world.log.write({ event: 'markNotWritten', volume: id, error: describeError(error) });
-    }
+    const failed = new Set([id, ...[...resources()].filter(([, { disk }]) => disk === 'Failed').map(([other]) => other)]);
+    await Promise.race([Promise.all([...failed].map(async (each) => await this.#mark(each))), tooLong]);
     timer.cancel();
     machine.resetNow(`the disk under ${id} failed`);
     return 0;
+  }
+
+  /** Never rejects: the reset comes in any case. */
+  async #mark(id: VolumeId): Promise<void> {
+    const { files, world } = this.#options;
+    try {
+      await files.writeDurably(`${TAINTED_DIRECTORY}/${id}`, '');
+    } catch (error) {
+      world.log.write({ event: 'markNotWritten', volume: id, error: describeError(error) });
+    }
   }
 }
 

@@ -31,7 +31,7 @@ function heldBy(holder: typeof NODE): CellState {
 }
 
 /** The part over a ledger that tests set, and that counts what is proposed. */
-function setUp(start: { readonly state: CellState; readonly resource?: ObservedResource; readonly canRead?: boolean; readonly event?: string; readonly writeDurably?: () => Promise<void> }) {
+function setUp(start: { readonly state: CellState; readonly resource?: ObservedResource; readonly canRead?: boolean; readonly event?: string; readonly writeDurably?: (path: string) => Promise<void>; readonly others?: readonly ObservedResource[] }) {
   const world = new VirtualWorld(1);
   const seen = { state: start.state, resource: start.resource, proposed: [] as Command[], canRead: start.canRead ?? true, promoting: new Set<VolumeId>(), resets: 0 };
   const log = {
@@ -45,7 +45,7 @@ function setUp(start: { readonly state: CellState; readonly resource?: ObservedR
   const files = { read: () => Promise.resolve(null), writeDurably: start.writeDurably ?? (() => Promise.resolve()), remove: () => Promise.resolve(), list: () => Promise.resolve([]), absolute: (path: string) => path };
   const part = new FencePeer({
     self: { node: NODE, bootId: BOOT }, world, machine: { bootId: BOOT, resetNow: () => void (seen.resets += 1) }, files, log, promoting: seen.promoting,
-    resources: () => new Map(seen.resource === undefined ? [] : [[VOLUME, seen.resource]]),
+    resources: () => new Map([...(seen.resource === undefined ? [] : [seen.resource]), ...(start.others ?? [])].map((resource) => [resource.volume, resource])),
   });
   const answer = { code: null as number | null };
   void part.answer({ event: start.event ?? 'fence-peer', resource: VOLUME }).then((code) => {
@@ -139,6 +139,22 @@ fencePeer('to a failed disk is a reset, also when the mark cannot be written', a
     await world.advance(2_000);
     assert.is(seen.resets, 1);
   }
+});
+
+fencePeer('to a failed disk marks every replica on it: the reset comes before the others can tell', async () => {
+  const [failed, well] = [parseVolumeId('vol-0123456789abcdef1'), parseVolumeId('vol-0123456789abcdef2')];
+  const marks: string[] = [];
+  const { world, seen } = setUp({
+    state: heldBy(NODE), resource: { ...FROZEN, disk: 'Failed' }, event: 'local-io-error',
+    others: [{ ...FROZEN, volume: failed, disk: 'Failed' }, { ...FROZEN, volume: well }],
+    writeDurably: async (path) => {
+      await Promise.resolve();
+      if (seen.resets === 0) marks.push(path);
+    },
+  });
+  await world.advance(100);
+  assert.equal(marks, [`tainted/${VOLUME}`, `tainted/${failed}`]);
+  assert.is(seen.resets, 1);
 });
 
 fencePeer('to a split brain is nothing, and people are told of it now and then, however often the two meet', async () => {
