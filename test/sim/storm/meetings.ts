@@ -36,11 +36,11 @@ export const frozenHolder: Strike = ({ cell, later }, event) => {
 };
 
 /** DRBD loses the other replica while it carries an order out: what was decided of two that are connected is done by one that is alone. */
-export const orderCut: Strike = ({ cell, later, trap }, event) => {
+export const orderCut: Strike = ({ cell, during, later, trap }, event) => {
   trap(1, (moment) => {
     if (moment.kind !== 'order' || moment.argv[0] !== 'drbdadm' || (event.what !== 'any' && !moment.argv.includes(event.what ?? ''))) return null;
     const { node } = moment;
-    cell.world.timers.after(ORDER_MS * spread(event.how, 1) ** 2, () => {
+    during(ORDER_MS * spread(event.how, 1) ** 2, () => {
       cell.room.setCables(node, { storage: false });
       later(200 + CUT_MS_MAX * spread(event.how, 6) ** 2, [node], () => cell.room.setCables(node, { storage: true }));
     });
@@ -53,13 +53,13 @@ export const orderCut: Strike = ({ cell, later, trap }, event) => {
  * An expansion is held up, and while it is, the node of its replica restarts; the shrink that would outdate the expansion is held up for longer. The
  * holder is frozen, meets its rebooted mirror, and DRBD lets it go on unasked (drbd-8.4 receive_state); then they are apart again.
  */
-export const lateExpansion: Strike = ({ cell, lasts, later, trap }, event) => {
+export const lateExpansion: Strike = ({ cell, during, lasts, later, trap }, event) => {
   const heldMs = MIRROR_BACK_MS + 4_000 * spread(event.how, 1);
   let late: { readonly volume: string; readonly replica: NodeId } | null = null;
   trap(SPRINGS_MAX, (moment) => {
     if (moment.kind === 'order' && moment.node === late?.replica && moment.argv.includes('up') && moment.argv.includes(late.volume)) {
       const { replica } = late;
-      cell.world.timers.after(2 * ORDER_MS + 2 * ORDER_MS * spread(event.how, 2), () => {
+      during(2 * ORDER_MS + 2 * ORDER_MS * spread(event.how, 2), () => {
         cell.room.setCables(replica, { storage: false });
         later(CUT_MS_MAX, [replica], () => cell.room.setCables(replica, { storage: true }));
       });
@@ -83,7 +83,7 @@ export const lateExpansion: Strike = ({ cell, lasts, later, trap }, event) => {
  * The answer about one loss of the peer arrives in the middle of the next one: the replicas met again meanwhile, and count in sync again, and the shrink
  * that the second loss asks for is held up.
  */
-export const staleAnswer: Strike = ({ cell, lasts, later, trap }, event) => {
+export const staleAnswer: Strike = ({ cell, during, lasts, later, trap }, event) => {
   const heldMs = 2 * LOSS_MS + 3_000 * spread(event.how, 1);
   let volume: string | null = null;
   trap(SPRINGS_MAX, (moment) => {
@@ -99,7 +99,7 @@ export const staleAnswer: Strike = ({ cell, lasts, later, trap }, event) => {
       cell.room.setCables(other, { storage: true });
       if (other !== node) cell.room.setStorageLink(node, other, true);
     }
-    cell.world.timers.after(heldMs - LOSS_MS - 1_000 * spread(event.how, 2), () => {
+    during(heldMs - LOSS_MS - 1_000 * spread(event.how, 2), () => {
       cell.room.setCables(node, { storage: false });
       later(CUT_MS_MAX, [node], () => cell.room.setCables(node, { storage: true }));
     });

@@ -68,19 +68,19 @@ export const slowLoops: Strike = ({ cell, later }, event, node) => {
 };
 
 /** The leader's process or node dies with the next entry that it applies: between the commit, the answer, and what follows. */
-export const leaderCrash: Strike = ({ cell, later, setTrap }, event) => {
+export const leaderCrash: Strike = ({ cell, during, later, setTrap }, event) => {
   setTrap((leader) => {
     const delayMs = event.how < 0.5 ? 0 : 20 * spread(event.how, 1) ** 2;
     const crash = (): void => (spread(event.how, 2) < 0.5 ? cell.killAgent(leader) : cell.room.powerOff(leader));
     if (delayMs === 0) crash();
-    else cell.world.timers.after(delayMs, crash);
+    else during(delayMs, crash);
     later(event.forMs, [leader], () => revive(cell, leader));
   });
   return true;
 };
 
 /** The node, or its agent, dies right before or after one of the next programs runs. */
-export const programCrash: Strike = ({ cell, later }, event, node) => {
+export const programCrash: Strike = ({ cell, during, later }, event, node) => {
   const faults = cell.faults(node);
   let left = Math.floor(6 * spread(event.how, 1));
   faults.onProgram = () => {
@@ -90,7 +90,7 @@ export const programCrash: Strike = ({ cell, later }, event, node) => {
     const crash = (): void => (event.how < 0.5 ? cell.killAgent(node) : cell.room.reset(node));
     const delayMs = 400 * spread(event.how, 2) ** 2;
     if (spread(event.how, 3) < 0.3) crash();
-    else cell.world.timers.after(delayMs, crash);
+    else during(delayMs, crash);
   };
   later(event.forMs, [node], () => {
     faults.onProgram = null;

@@ -42,12 +42,12 @@ export const lateHelper: Strike = (site, event) => holdUp(site, event.how, { isM
 
 /** A member dies while it writes, or right after; whoever it just voted for is perhaps not heard of for a while. */
 export const saveCrash: Strike = (site, event, picked) => {
-  const { cell, later } = site;
+  const { cell, during, later } = site;
   site.trap(1, (moment) => {
     const node = saverOf(moment, event.what, spread(event.how, 1) < 0.5 ? null : picked);
     if (node === null || moment.kind !== 'save') return null;
     const votedFor = candidateOf(node, moment.batch);
-    cell.world.timers.after(3 * WRITE_MS * spread(event.how, 2), () => {
+    during(3 * WRITE_MS * spread(event.how, 2), () => {
       const outageMs = OUTAGE_MS_MAX * spread(event.how, 3) ** 3;
       if (spread(event.how, 4) < 0.6) cell.killAgent(node);
       else cell.room.powerOff(node);
@@ -68,7 +68,7 @@ export const saveCut: Strike = (site, event, picked) => {
     const node = saverOf(moment, event.what, spread(event.how, 1) < 0.7 ? null : picked);
     if (node === null || moment.kind !== 'save') return null;
     const victim = candidateOf(node, moment.batch) ?? node;
-    site.cell.world.timers.after(3 * WRITE_MS * spread(event.how, 2), () => cutOff(site, victim, event.how));
+    site.during(3 * WRITE_MS * spread(event.how, 2), () => cutOff(site, victim, event.how));
     return 0;
   });
   return false;
