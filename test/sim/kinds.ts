@@ -77,6 +77,9 @@ export const FAULTS = {
   heldMessage: { of: 10, longestMs: 40_000, silences: true },
   saveCrash: { of: 13, longestMs: 60_000 },
   saveCut: { of: 17, longestMs: 60_000, silences: true },
+  laggard: { of: 10, longestMs: 25_000, silences: true },
+  heardByOne: { of: 9, longestMs: 60_000, silences: true },
+  saveStall: { of: 13, longestMs: 60_000, silences: true },
   lateProgram: { of: 19, longestMs: 40_000 },
   lateHelper: { of: 28, longestMs: 40_000 },
   orderCut: { of: 18, longestMs: 40_000 },
@@ -90,9 +93,11 @@ export const FAULTS = {
  */
 export const TRAPS = {
   heldRequest: ['expand', 'shrink', 'bootNode', 'readyNode', 'reportStarted', 'reportStopped', 'volumeFormatted', 'replicaWiped', 'replicaTainted', 'setDesired', 'readIndex', 'feed.open', 'volumeState', 'intent', 'any'],
-  heldMessage: ['vote', 'voteResponse', 'append', 'appendResponse', 'snapshot', 'feed', 'any'],
+  heldMessage: ['vote', 'voteResponse', 'append', 'appendResponse', 'snapshot', 'feed', 'placeInstance', 'takeOver', 'expand', 'shrink', 'proveFenced', 'any'],
   saveCrash: ['vote', 'term', 'snapshot', 'expand', 'shrink', 'bootNode', 'reportStopped', 'placeInstance', 'takeOver', 'intendFence', 'proveFenced', 'replaceReplica', 'any'],
   saveCut: ['vote', 'expand', 'shrink', 'bootNode', 'reportStarted', 'reportStopped', 'placeInstance', 'takeOver', 'intendFence', 'proveFenced', 'replaceReplica', 'any'],
+  heardByOne: ['vote', 'append'],
+  saveStall: ['vote', 'term', 'snapshot', 'expand', 'shrink', 'bootNode', 'reportStarted', 'reportStopped', 'placeInstance', 'takeOver', 'intendFence', 'proveFenced', 'any'],
   lateProgram: ['xl', 'drbdadm', 'drbdsetup', 'lvs', 'any'],
   lateHelper: ['any'],
   orderCut: ['primary', 'connect', 'up', 'adjust', 'disconnect', 'any'],
@@ -116,11 +121,15 @@ export type WorkKind = keyof typeof WORK;
 export type EventKind = FaultKind | WorkKind;
 
 export const FAULT_KINDS = Object.keys(FAULTS) as readonly FaultKind[];
-/** Faults and traps that meet something else on purpose. They came last, and are planned last: the seeds of the others stay what they were. */
-export const LATER_KINDS: readonly FaultKind[] = ['frozenHolder', 'orderCut', 'lateExpansion', 'staleAnswer', 'nodeMove'];
-export const TRAP_KINDS = (Object.keys(TRAPS) as readonly TrapKind[]).filter((kind) => !LATER_KINDS.includes(kind));
-/** Faults that strike at a time of the plan, whatever the cell does then. */
-export const TIMED_KINDS = FAULT_KINDS.filter((kind) => !isTrap(kind) && !LATER_KINDS.includes(kind));
+export const TRAP_KINDS = Object.keys(TRAPS) as readonly TrapKind[];
+/** Kinds that came later, lot by lot. Each lot is planned from a stream of chance of its own: the faults that a seed had before stay what they were. */
+export const LATER_KINDS: readonly (readonly FaultKind[])[] = [
+  ['heldRequest', 'heldMessage', 'saveCrash', 'saveCut', 'lateProgram', 'lateHelper'],
+  ['frozenHolder', 'orderCut', 'lateExpansion', 'staleAnswer', 'nodeMove'],
+  ['heardByOne', 'saveStall', 'laggard'],
+];
+/** The others. They strike at a time of the plan, whatever the cell does then. */
+export const TIMED_KINDS = FAULT_KINDS.filter((kind) => !LATER_KINDS.some((lot) => lot.includes(kind)));
 export const WORK_KINDS = Object.keys(WORK) as readonly WorkKind[];
 
 export function isWork(kind: EventKind): kind is WorkKind {

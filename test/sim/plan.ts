@@ -11,7 +11,7 @@ import { HOUR_MS } from '../../shared/units.ts';
 import type { Chance } from '../../shared/world.ts';
 import { FINE } from '../support/virtual-mesh.ts';
 import type { NetworkWeather } from '../support/virtual-mesh.ts';
-import { isTrap, LATER_KINDS, ruleOf, TIMED_KINDS, TRAP_KINDS, TRAPS, WORK_KINDS } from './kinds.ts';
+import { isTrap, LATER_KINDS, ruleOf, TIMED_KINDS, TRAPS, WORK_KINDS } from './kinds.ts';
 import type { EventKind, FaultKind, TrapKind } from './kinds.ts';
 
 /** Grows when the same plan would mean something else: an older one is not replayed. */
@@ -39,6 +39,8 @@ export interface Round {
   readonly core: number;
   /** How long nothing at all happens at the end, ms. */
   readonly quietMs: number;
+  /** Whether datagrams of the node that loses its power for the proof come again and again afterwards. Absent: no. */
+  readonly doesEcho?: boolean;
 }
 
 export interface SimPlan {
@@ -57,6 +59,8 @@ export interface SimPlan {
   readonly snapshotEvery: number;
   /** When the first storm begins: with the first current, when the first instances were asked for, or when all is calm. */
   readonly begins: 'forming' | 'creating' | 'calm';
+  /** Whether clients note what they are told, in the first storm (checkers/port-clients.ts). Absent: in one seed of four. */
+  readonly hasClients?: boolean;
   /** No round begins after this much virtual time, ms. */
   readonly limitMs: number;
   readonly rounds: readonly Round[];
@@ -77,6 +81,11 @@ export type TrapWishes = Readonly<Partial<Record<TrapKind, readonly string[]>>>;
 
 /** Of the seeds that are not mild, so many have traps. */
 const TRAPPED_SHARE = 0.5;
+/** One for each lot of later kinds. */
+const SALTS = [0x7247_5e7d, 0x1a7e_3e7d, 0x3c0d_9b21];
+/** Of the seeds that are not mild, in so many a dead node seems to speak. */
+const ECHO_SHARE = 0.2;
+const ECHO_SALT = 0x0ec0_0ec0;
 /** The shortest round: what bounds their number. */
 const ROUND_MS_MIN = 45_000;
 
@@ -103,10 +112,11 @@ export function planSeed(seed: number, wishes: PlanWishes): SimPlan {
     snapshotEvery: pickOf([15, 60, 60, 60, 250, 2_000], chance),
   };
   if (isMild) return plan;
-  return withMore(withMore(plan, { more: TRAP_KINDS, salt: 0x7247_5e7d, lies, wishes }), { more: LATER_KINDS, salt: 0x1a7e_3e7d, lies, wishes });
+  const whole = LATER_KINDS.reduce((planned, more, lot) => withMore(planned, { more, salt: SALTS[lot] ?? lot, lies, wishes }), plan);
+  return withEcho(whole);
 }
 
-/** Traps, and kinds that came later, have a stream of chance of their own each: the other faults of a seed are what they would be without any. */
+/** Kinds that came later have a stream of chance of their own, lot by lot: the other faults of a seed are what they would be without them. */
 function withMore(plan: SimPlan, { more, salt, lies, wishes }: { readonly more: readonly FaultKind[]; readonly salt: number; readonly lies: boolean; readonly wishes: PlanWishes }): SimPlan {
   const chance = seededChance(plan.seed ^ salt);
   const share = chance.next() < TRAPPED_SHARE ? 0.1 + 0.7 * chance.next() ** 1.5 : 0;
@@ -116,6 +126,13 @@ function withMore(plan: SimPlan, { more, salt, lies, wishes }: { readonly more: 
   });
   if (kinds.length === 0) return plan;
   return { ...plan, rounds: plan.rounds.map((round) => ({ ...round, events: [...round.events, ...planMore(chance, round.stormMs, kinds, wishes.traps ?? TRAPS)].toSorted((one, other) => one.atMs - other.atMs) })) };
+}
+
+/** In some rounds of some seeds a dead node seems to speak. */
+function withEcho(plan: SimPlan): SimPlan {
+  const chance = seededChance(plan.seed ^ ECHO_SALT);
+  if (chance.next() >= ECHO_SHARE) return plan;
+  return { ...plan, rounds: plan.rounds.map((round) => ({ ...round, doesEcho: chance.next() < 0.5 })) };
 }
 
 function planMore(chance: Chance, stormMs: number, kinds: readonly FaultKind[], whats: TrapWishes): readonly SimEvent[] {

@@ -21,6 +21,7 @@ import { Coverage, PhaseWatch } from './coverage.ts';
 import type { CoverageCounts } from './coverage.ts';
 import { planSeed } from './plan.ts';
 import type { Round, SimPlan } from './plan.ts';
+import { echo } from './storm/network.ts';
 import { spread } from './storm/site.ts';
 import { Storm } from './storm/storm.ts';
 import { Trace } from './trace.ts';
@@ -29,6 +30,8 @@ import { Trace } from './trace.ts';
 const LOOK_MS = 100;
 /** How often calm is asked for, ms. */
 const CALM_LOOK_MS = 1_000;
+/** How long an echo listens before there is need of it, ms: each node has renewed its lease meanwhile. */
+const ECHO_HEARS_MS = 2_500;
 /** A quiet longer than this is made long enough to look for what piles up, ms. */
 const QUIET_SHARE_MS = 20_000;
 /** Of the rounds, so many watch the core for as long as rebuilding takes, and so many let it do without a coordinator. */
@@ -117,7 +120,7 @@ class Running {
 
   constructor(plan: SimPlan, sink: ((line: string) => void) | null) {
     this.#plan = plan;
-    this.#clients = plan.seed % CLIENTS_EVERY === 1 && plan.begins !== 'forming' ? new PortClients(plan.seed) : null;
+    this.#clients = (plan.hasClients ?? plan.seed % CLIENTS_EVERY === 1) && plan.begins !== 'forming' ? new PortClients(plan.seed) : null;
     this.trace = new Trace(plan, sink);
     this.cell = new VirtualCell({
       nodes: plan.nodes, seed: plan.seed, hasBmc: plan.hasBmc, spares: plan.spares, snapshotEvery: plan.snapshotEvery,
@@ -201,7 +204,7 @@ class Running {
     await this.#pass(this.#storm.lastsForMs());
     this.#calm.begin(this.cell.nodeIds);
     await this.#untilCalm('all is healed', () => wholeUnrest(this.cell));
-    if (!this.#plan.isMild) await this.#losePowerOnce();
+    if (!this.#plan.isMild) await this.#losePowerOnce(round.doesEcho === true);
     await this.#settle(round.quietMs);
   }
 
@@ -242,7 +245,7 @@ class Running {
   }
 
   /** The proof that what is called in sync is: a node that runs something dies, and the guests read their records elsewhere. */
-  async #losePowerOnce(): Promise<void> {
+  async #losePowerOnce(doesEcho: boolean): Promise<void> {
     const [victim] = [...holders(this.cell)].toSorted();
     if (victim === undefined || this.#isOver()) return;
     const { cell } = this;
@@ -250,12 +253,18 @@ class Running {
     const limitMs = moveLimitMs(this.#profile, moved.length, cell.leads() === victim);
     this.#say('proof', { node: victim });
     this.#calm.begin(cell.nodeIds.filter((node) => node !== victim));
+    const endEcho = doesEcho ? echo(cell, victim) : null;
+    // There must be something to repeat.
+    if (doesEcho) await this.#pass(ECHO_HEARS_MS);
     cell.room.powerOff(victim);
     await this.#pass(limitMs);
-    for (const { id } of moved) {
+    endEcho?.();
+    for (const { id, generation } of moved) {
       const now = cell.state().instances.get(id);
       // Guests may have ended by themselves, and what users asked for in the storm may come late.
-      if (now?.desired === 'running' && now.phase !== 'running' && now.failures < 2) this.#violate(`L2 ${id} is ${now.phase} ${limitMs} ms after ${victim} died${now.reason === null ? '' : ` (${now.reason.message})`}`);
+      if (now?.desired !== 'running' || now.failures >= 2) continue;
+      const isBack = now.phase === 'running' && now.generation > generation;
+      if (!isBack) this.#violate(`L2 ${id} is ${now.phase === 'running' ? `believed to run on ${victim}` : now.phase} ${limitMs} ms after ${victim} died${now.reason === null ? '' : ` (${now.reason.message})`}`);
     }
     cell.room.powerOn(victim);
     this.#calm.begin(cell.nodeIds);

@@ -1,5 +1,5 @@
 /**
- * What else may be wrong with a link than that it is cut? It may be deaf in one direction, clogged, or swallow gossip.
+ * What else may be wrong with a link than that it is cut? It may be deaf in one direction, clogged, slow, or swallow gossip.
  *
  * Unlike a cut, none of it is told to anybody: connections look alive, as TCP ones do until somebody's patience ends.
  */
@@ -9,6 +9,7 @@ import type { MemberId } from '../../shared/ids.ts';
 export class LinkFaults {
   readonly #mute = new Set<string>();
   readonly #clogged = new Map<string, number>();
+  readonly #slow = new Map<string, number>();
   readonly #gossipDeaf = new Set<MemberId>();
 
   /** What `from` sends never reaches `to`; the other direction is as it was. */
@@ -26,6 +27,12 @@ export class LinkFaults {
     this.#clogged.delete(`${from} ${to}`);
   }
 
+  /** What is sent from `from` to `to` takes so much longer, ms; 0: as ever. */
+  slow(from: MemberId, to: MemberId, byMs: number): void {
+    if (byMs > 0) this.#slow.set(`${from} ${to}`, byMs);
+    else this.#slow.delete(`${from} ${to}`);
+  }
+
   /** A member that hears no gossip, and whose own goes nowhere. */
   setGossip(member: MemberId, isDeaf: boolean): void {
     if (isDeaf) this.#gossipDeaf.add(member);
@@ -38,10 +45,10 @@ export class LinkFaults {
 
   /** The delays of what is sent now, as these faults change them. */
   applied(from: MemberId, to: MemberId, delaysMs: readonly number[], nowMs: number): readonly number[] {
-    if (this.#mute.size === 0 && this.#clogged.size === 0) return delaysMs;
+    if (this.#mute.size === 0 && this.#clogged.size === 0 && this.#slow.size === 0) return delaysMs;
     const link = `${from} ${to}`;
     if (this.#mute.has(link)) return [];
-    const heldMs = (this.#clogged.get(link) ?? 0) - nowMs;
+    const heldMs = Math.max(0, (this.#clogged.get(link) ?? 0) - nowMs) + (this.#slow.get(link) ?? 0);
     return heldMs > 0 ? delaysMs.map((delayMs) => delayMs + heldMs) : delaysMs;
   }
 }

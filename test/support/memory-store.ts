@@ -29,8 +29,8 @@ export class MemoryStore implements LedgerStore {
   writeMs = WRITE_MS;
   /** True: every write fails, as on a disk that is full or broken. */
   isFailing = false;
-  /** Told each write as it begins. Its process may be dead after that. */
-  onSave: ((batch: LedgerSave) => void) | null = null;
+  /** Told each write as it begins; answers for how much longer than others it takes, ms. */
+  onSave: ((batch: LedgerSave) => number) | null = null;
   /** What is wrong with what was written: told at the next opening. */
   #damage: string | null = null;
   /** What is being written, in order. */
@@ -82,9 +82,9 @@ export class MemoryStore implements LedgerStore {
     if (!isAlive()) return await new Promise<never>(() => undefined);
     this.saves += 1;
     this.#pending.push(batch);
-    this.onSave?.(batch);
+    const stalledMs = this.onSave?.(batch) ?? 0;
     await new Promise<void>((resolve) => {
-      this.#world.timers.after(this.writeMs, resolve);
+      this.#world.timers.after(this.writeMs + stalledMs, resolve);
     });
     if (!isAlive()) return await new Promise<never>(() => undefined);
     if (this.isFailing) throw new ClusterError('StoreFailed', 'could not write the ledger: the simulated disk refuses', { retryable: false });

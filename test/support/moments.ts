@@ -19,7 +19,7 @@ export type Moment =
   /** A helper program of DRBD's kernel has the agent's answer. */
   | { readonly kind: 'helper'; readonly node: NodeId; readonly event: string; readonly resource: string };
 
-/** Told each moment; answers for how long it is held up, ms (saves and orders cannot be). */
+/** Told each moment; answers for how long it is held up, ms (orders cannot be). */
 export type Watcher = (moment: Moment) => number;
 
 /** The moments of one cell. */

@@ -133,8 +133,8 @@ export class VirtualCell {
   readonly moments = new Moments();
   /** Where agents and keepers work; nothing costs them time unless a test says so. The coordinator asks as fast as it wants. */
   readonly loops: EventLoops;
-  /** Told every datagram that is sent. */
-  onDatagram: ((to: string, bytes: Uint8Array, from: string) => void) | null = null;
+  /** Told every datagram that is sent, with the node that sends it. */
+  onDatagram: ((to: string, bytes: Uint8Array, from: string, sender: NodeId) => void) | null = null;
   readonly #datagramHandlers = new Map<string, (bytes: Uint8Array, from: string) => void>();
   /** Whose socket an address is, and which process of that node reads it. */
   readonly #receivers = new Map<string, { readonly owner: NodeId; readonly process: string }>();
@@ -239,9 +239,7 @@ export class VirtualCell {
 
   #newStore(node: NodeId): MemoryStore {
     const store = new MemoryStore(this.world);
-    store.onSave = (batch) => {
-      if (this.moments.areWatched) this.moments.tell({ kind: 'save', node, batch });
-    };
+    store.onSave = (batch) => (this.moments.areWatched ? this.moments.tell({ kind: 'save', node, batch }) : 0);
     return store;
   }
 
@@ -536,7 +534,7 @@ export class VirtualCell {
       address,
       send: (to, bytes) => {
         if (process.isDead || this.#meshCut.has(node)) return;
-        this.onDatagram?.(to, bytes, address);
+        this.onDatagram?.(to, bytes, address, node);
         const receiver = this.#receivers.get(to);
         if (receiver === undefined) return;
         const { owner, process: receiving } = receiver;
@@ -784,6 +782,13 @@ export class VirtualCell {
   /** Any other request of a user. Settles as virtual time goes on. */
   async ask(command: Command): Promise<Proposed> {
     return await this.#mustCoordinate().ledger.propose(command, { timeoutMs: 10_000, appliedHere: true });
+  }
+
+  /** The same of this member, whoever is believed to lead. Settles as virtual time goes on. */
+  async askMember(member: MemberId, command: Command): Promise<Proposed> {
+    const { ledger, mesh } = this.#mustCoordinate();
+    const proposal = { command, at: this.world.clock.wallTime(), by: COORDINATOR, since: ledger.status().appliedIndex, isRepeat: false };
+    return (await mesh.request(member, 'propose', proposal, { timeoutMs: 4_000 })) as Proposed;
   }
 
   /** A spare machine is admitted to the cell, if the ledger takes it; {@link followMembership} switches it on. */

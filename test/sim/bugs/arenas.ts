@@ -14,24 +14,26 @@ import { planHunt } from './themes.ts';
 const LEASES_MS = 60_000;
 /** Steps of one seed of the log. */
 const RAFT_STEPS = 2_000;
+/** With short offices: some twenty elections. */
+const OFFICES_STEPS = 10_000;
 
 /** What a seed broke; empty: nothing. Each begins with its invariant (`S8 ...`). */
 export async function runSeed({ arena, theme = null }: Pick<Bug, 'arena'> & { readonly theme?: Theme | null }, seed: number): Promise<readonly string[]> {
   switch (arena) {
     case 'cell':
-      return (await runCell({ seed, plan: planHunt(seed, theme === 'coups' ? null : theme) })).failures;
+      return (await runCell({ seed, plan: planHunt(seed, theme === 'coups' || theme === 'shortOffices' ? null : theme) })).failures;
     case 'leases':
       return (await (theme === 'coups' ? runLeases(seed, LEASES_MS, 'coups') : runLeases(seed, LEASES_MS))).violations;
     case 'raft':
-      return runRaft(seed);
+      return runRaft(seed, theme === 'shortOffices');
     default:
       return arena satisfies never;
   }
 }
 
-function runRaft(seed: number): readonly string[] {
+function runRaft(seed: number, areOfficesShort: boolean): readonly string[] {
   try {
-    new Cluster({ seed, steps: RAFT_STEPS }).run();
+    new Cluster({ seed, steps: areOfficesShort ? OFFICES_STEPS : RAFT_STEPS, areOfficesShort }).run();
     return [];
   } catch (error) {
     const what = describeError(error);

@@ -21,9 +21,12 @@ export interface Edit {
  */
 export type Arena = 'cell' | 'leases' | 'raft';
 
-/** Kinds of fault that belong together: themes.ts says which. `coups`, of the arena of leases alone: elections by few. */
-export type Theme = CellTheme | 'coups';
-export type CellTheme = 'replicas' | 'races' | 'disks' | 'ledger' | 'leases' | 'programs' | 'power' | 'lateExpansions' | 'mirrors' | 'leavers' | 'moves' | 'restarts' | 'answers' | 'lateHelpers' | 'votes' | 'starts' | 'helpers';
+/**
+ * Kinds of fault that belong together: themes.ts says which. `coups`, of the arena of leases alone: elections by few. `shortOffices`, of the arena of Raft alone:
+ * leaders who reach few, and soon die.
+ */
+export type Theme = CellTheme | 'coups' | 'shortOffices';
+export type CellTheme = 'replicas' | 'races' | 'disks' | 'ledger' | 'leases' | 'programs' | 'power' | 'lateExpansions' | 'mirrors' | 'leavers' | 'moves' | 'restarts' | 'answers' | 'lateHelpers' | 'votes' | 'feeds' | 'echoes' | 'laggards' | 'stalls' | 'starts' | 'helpers';
 
 export interface Bug {
   /** kebab-case, for the command line. */
@@ -62,6 +65,6 @@ export function plantIn(file: string, text: string, edits: readonly Edit[]): str
 }
 
 /** The files that a bug changes, each once. */
-export function filesOf(bug: Bug): readonly string[] {
+export function filesOf(bug: Pick<Bug, 'edits'>): readonly string[] {
   return [...new Set(bug.edits.map(({ file }) => file))];
 }

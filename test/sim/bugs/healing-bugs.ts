@@ -60,17 +60,6 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'the generation is not durable before the command runs', source: 'SAFETY.md 5 (the gate), S6',
   },
   {
-    name: 'boot-ignored', arena: 'cell', breaks: ['S1', 'S6', 'S7', 'S10', 'S2'], seeds: 400, theme: 'replicas',
-    open: 'a node has one boot at a time, and the entry that tells a new one takes away what the old one held',
-    edits: [
-      { file: VOLUME_STEPS, find: 'if (volume.holder !== self.node || volume.holderBootId !== self.bootId) return false;', replace: 'if (volume.holder !== self.node) return false;' },
-      { file: STEPS, find: 'const isHolder = instance.holder === self.node && instance.holderBootId === self.bootId;', replace: 'const isHolder = instance.holder === self.node && instance.holderBootId !== null;' },
-      { file: PERMITS, find: 'return target?.holder === permit.node && target.holderBootId === permit.bootId &&', replace: 'return target?.holder === permit.node &&' },
-    ],
-    why: 'a rebooted node uses the rights of its former boot', source: 'SAFETY.md 5 (the gate), 6.2 (bootId ignored)',
-    masked: 'the gate compares the boot as well as the reconciler',
-  },
-  {
     name: 'adoption-restarts', arena: 'cell', breaks: ['S18', 'L8'], seeds: 20,
     edits: [{ file: RECONCILER, find: 'await this.#sight.lookAtAll();\n    this.#isReady = true;', replace: 'await this.#sight.lookAtAll();\n    for (const instance of this.#sight.domains().keys()) await this.#options.domains.destroy(instance);\n    this.#isReady = true;' }],
     why: 'an agent that starts again ends the domains that it finds', source: 'SAFETY.md 5.2 (adoption), S18',
@@ -81,8 +70,7 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'a domain whose tag cannot be read now is taken for a stranger, and destroyed while it runs rightly', source: 'SAFETY.md 5.2 (adoption), S18',
   },
   {
-    name: 'absent-means-delete', arena: 'cell', breaks: ['S14', 'S18'], seeds: 100, theme: 'replicas',
-    open: 'an agent has to see a domain before its ledger names it: a voter knows what it stored at once, and the feed is faster than xl list',
+    name: 'absent-means-delete', arena: 'cell', breaks: ['S14', 'S18'], seeds: 20, theme: 'feeds',
     edits: [
       { file: RECONCILER, find: "if (this.#sight.domains().has(instance)) this.#alarms.raise(instance, 'a domain runs here that the ledger does not know');", replace: 'void this.#options.domains.destroy(instance).catch(() => undefined);' },
       { file: BOOT, find: 'this.#kick();\n  }\n\n  stop(): void {', replace: 'void this.#options.startReconciler().catch(() => undefined);\n    this.#kick();\n  }\n\n  stop(): void {' },
@@ -107,8 +95,7 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'what an entry does depends on what its member did before, so that states part', source: 'SAFETY.md 3.6 (all deterministic), S21',
   },
   {
-    name: 'placed-twice', arena: 'cell', breaks: ['S1', 'S7', 'S5'], seeds: 400, theme: 'starts',
-    open: 'a start has to be decided again while the first decision waits to be committed',
+    name: 'placed-twice', arena: 'cell', breaks: ['S1', 'S7', 'S5'], seeds: 100, theme: 'starts',
     edits: [
       { file: PLACE, find: 'if (instance.generation !== command.expectGeneration) return rejected(\'staleGeneration\', `${instance.id} is at generation ${instance.generation}`);\n  if (!isWaiting(instance)) return rejected(\'wrongState\', `${instance.id} is ${instance.phase} and shall be ${instance.desired}`);\n  if (instance.holderBootId !== null)', replace: 'if (instance.generation < 0)' },
     ],

@@ -61,8 +61,7 @@ export const LEASE_BUGS: readonly Bug[] = [
     why: 'a leader that was replaced tells of what it answered as a follower, not of its own office', source: 'SAFETY.md 4.2, shared/ledger/node/leader-contact.ts',
   },
   {
-    name: 'proof-outlives-term', arena: 'cell', breaks: ['S9', 'S8'], seeds: 400, theme: 'ledger',
-    open: 'a leader has to lose its office between a proof and its commit, and its proposal has to be handed to its successor',
+    name: 'proof-outlives-term', arena: 'cell', breaks: ['S9', 'S8'], seeds: 150, theme: 'stalls',
     edits: [
       { file: WATCHES, find: "if (this.#isStopped || role !== 'leader' || term !== this.#term) return", replace: "if (role === null || term === -1) return" },
       { file: APPLY, find: 'if (command.term !== entry.term) return rejected(', replace: 'if (command.term > entry.term) return rejected(' },
@@ -124,8 +123,7 @@ export const LEASE_BUGS: readonly Bug[] = [
     masked: 'the ledger refuses a proof by power without an intent',
   },
   {
-    name: 'replayed-renewal-counts', arena: 'cell', breaks: ['S8', 'S9', 'L2', 'L9'], seeds: 400, theme: 'leases',
-    open: 'a late copy of a renewal has to be the last thing heard of a node; its lease has no effect then, only its proof is late',
+    name: 'replayed-renewal-counts', arena: 'cell', breaks: ['S8', 'S9', 'L2', 'L9'], seeds: 20, theme: 'echoes',
     edits: [{ file: HEARD, find: "if (renewal.nonce <= previous.nonce) return { ...fresh, heard: before, isFresh: false };\n    return sameBoot(before, last, pace);", replace: 'return sameBoot(before, last, pace);' }],
     why: 'a repeated or overtaken renewal counts as a sign of life', source: 'SAFETY.md 6.2 (26: replayed messages)',
   },

@@ -8,12 +8,12 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
-import { bugNamed } from './list.ts';
+import { changeNamed } from './list.ts';
 
 /** Options of node that plant the bug. Throws for a name that is none. */
 export function plantingOptions(name: string): readonly string[] {
   const url = pathToFileURL(join(import.meta.dirname, 'plant.ts'));
-  url.searchParams.set('bug', bugNamed(name).name);
+  url.searchParams.set('bug', changeNamed(name).name);
   return ['--import', url.href];
 }
 

@@ -8,12 +8,12 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { filesOf, plantIn } from './bug.ts';
 import type { Bug } from './bug.ts';
-import { bugNamed } from './list.ts';
+import { changeNamed } from './list.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 
 /** Changes the bug's sources from now on. What was loaded before stays as it is. */
-function plant(bug: Bug): void {
+function plant(bug: Pick<Bug, 'edits'>): void {
   const edits = new Map(filesOf(bug).map((file) => [resolve(ROOT, file), bug.edits.filter((edit) => edit.file === file)] as const));
   registerHooks({
     load: (url, context, nextLoad) => {
@@ -28,4 +28,4 @@ function plant(bug: Bug): void {
 }
 
 const name = new URL(import.meta.url).searchParams.get('bug');
-if (name !== null) plant(bugNamed(name));
+if (name !== null) plant(changeNamed(name));

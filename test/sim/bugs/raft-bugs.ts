@@ -27,8 +27,7 @@ export const RAFT_BUGS: readonly Bug[] = [
     why: 'an entry counts as committed that one member has saved', source: 'S11, Raft 5.3',
   },
   {
-    name: 'commit-of-an-older-term', arena: 'raft', breaks: ['S11'], seeds: 6_000,
-    open: "three elections in the order of Raft's figure 8, with entries that travel one by one",
+    name: 'commit-of-an-older-term', arena: 'raft', breaks: ['S11'], seeds: 80, theme: 'shortOffices',
     edits: [{ file: RAFT, find: 'return this.log.term(index) === this.term;', replace: 'return this.log.term(index) !== undefined;' }],
     why: 'an entry of a former term is committed by counting its copies', source: 'S11, Raft 5.4.2',
   },
@@ -66,20 +65,17 @@ export const RAFT_BUGS: readonly Bug[] = [
     why: 'an old append takes back entries that were acknowledged since', source: 'Raft 5.3 (if an existing entry conflicts)',
   },
   {
-    name: 'vote-sent-before-saved', arena: 'cell', breaks: ['S11', 'S21'], seeds: 1_000, theme: 'votes',
-    open: 'a voter has to lose power between its answer and its write, and be asked again within one term',
+    name: 'vote-sent-before-saved', arena: 'cell', breaks: ['S11', 'S21'], seeds: 150, theme: 'votes',
     edits: [{ file: VOTER, find: '        await this.#save(ready);\n        if (this.#isStopped) return;\n        this.#contact.beforeSending();\n        for (const message of ready.messages) this.#send(withContact(this.#contact, message));', replace: '        this.#contact.beforeSending();\n        for (const message of ready.messages) this.#send(withContact(this.#contact, message));\n        await this.#save(ready);\n        if (this.#isStopped) return;' }],
     why: 'votes and acknowledgements leave before they are durable; a crash takes them back', source: 'SAFETY.md 1 (votes and term fsynced before reply)',
   },
   {
-    name: 'vote-not-saved', arena: 'cell', breaks: ['S11', 'S21'], seeds: 1_000, theme: 'votes',
-    open: 'a voter has to restart and be asked again within one term',
+    name: 'vote-not-saved', arena: 'cell', breaks: ['S11', 'S21'], seeds: 80, theme: 'votes',
     edits: [{ file: VOTER, find: '...(hardState === null ? {} : { hardState }),', replace: '...(hardState === null ? {} : { hardState: { ...hardState, vote: null } }),' }],
     why: 'who a member voted for is forgotten when it restarts', source: 'SAFETY.md 6.2 (vote not fsynced)',
   },
   {
-    name: 'fresh-read-from-memory', arena: 'cell', breaks: ['S13', 'S14', 'S6', 'S1'], seeds: 1_000, theme: 'ledger',
-    open: 'a leader that was replaced has to be asked before it notices, which check-quorum makes short',
+    name: 'fresh-read-from-memory', arena: 'cell', breaks: ['S13', 'S14', 'S6', 'S1'], seeds: 80, theme: 'laggards',
     edits: [{ file: NODE, find: 'const index = await this.#voter.readIndex(LEADER_ANSWER_MS);\n    if (index === null) throw notLeader(this.status().leader);', replace: "const index = this.#voter.status().role === 'leader' ? this.#replica.index : null;\n    if (index === null) throw notLeader(this.status().leader);" }],
     why: 'a member that led says how far the ledger is without asking anybody', source: 'SAFETY.md 2.3 (P1 to P4 from a ReadIndex-fresh view), S13',
   },

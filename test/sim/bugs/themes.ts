@@ -21,6 +21,17 @@ const PLAIN: Readonly<Record<PlainTheme, readonly FaultKind[]>> = {
   power: ['bmcLies', 'bmcReboots', 'bmcUnreachable', 'powerCycle', 'rackOutage', 'siteOutage', 'agentPause'],
 };
 
+interface TrappedTheme {
+  readonly kinds: readonly FaultKind[];
+  readonly traps: TrapWishes;
+  /** In place of the sizes of all themes. */
+  readonly nodes?: readonly number[];
+  /** With clients whose histories are judged, in each seed. */
+  readonly hasClients?: true;
+  /** With a dead node that seems to speak, in each seed. */
+  readonly doesEcho?: true;
+}
+
 /** Themes that are about one thing each, most of them with traps. */
 const TRAPPED = {
   lateExpansions: { kinds: ['heldRequest', 'powerCycle', 'reset', 'storageCut', 'storagePairCut', 'linkFlap', 'agentKill'], traps: { heldRequest: ['expand'] } },
@@ -31,9 +42,13 @@ const TRAPPED = {
   mirrors: { kinds: ['frozenHolder', 'orderCut', 'heldRequest', 'reset', 'powerCycle'], traps: { orderCut: ['primary'], heldRequest: ['shrink'] } },
   lateHelpers: { kinds: ['lateHelper', 'storageCut', 'storagePairCut', 'linkFlap', 'reset', 'agentKill'], traps: {} },
   helpers: { kinds: ['helperKill', 'powerCycle', 'storageCut'], traps: {} },
-  votes: { kinds: ['saveCrash', 'saveCut', 'heldMessage', 'leaderCrash'], traps: { saveCrash: ['vote', 'term'], saveCut: ['vote'], heldMessage: ['vote', 'voteResponse', 'append'] } },
-  starts: { kinds: ['saveCut', 'heldRequest', 'heldMessage', 'reset', 'agentKill'], traps: { saveCut: ['placeInstance', 'takeOver'], heldRequest: ['any'], heldMessage: ['append', 'appendResponse'] } },
-} as const satisfies Readonly<Record<string, { readonly kinds: readonly FaultKind[]; readonly traps: TrapWishes }>>;
+  votes: { kinds: ['heardByOne', 'saveCrash', 'leaderCrash'], traps: { heardByOne: ['vote'], saveCrash: ['vote'] }, nodes: [3] },
+  feeds: { kinds: ['heldRequest', 'agentKill', 'agentLoop'], traps: { heldRequest: ['feed.open'] }, nodes: [4, 7] },
+  echoes: { kinds: ['stray'], traps: {}, doesEcho: true },
+  laggards: { kinds: ['laggard'], traps: {}, nodes: [4], hasClients: true },
+  stalls: { kinds: ['saveStall', 'powerCycle', 'reset'], traps: { saveStall: ['any', 'bootNode', 'proveFenced', 'reportStarted'] }, nodes: [3, 4] },
+  starts: { kinds: ['heldMessage'], traps: { heldMessage: ['placeInstance'] }, nodes: [3] },
+} as const satisfies Readonly<Record<string, TrappedTheme>>;
 
 /** No round of a hunt begins after this, virtual hours: mostly one storm. Many short seeds find more than few long ones. */
 const HUNT_HOURS = 0.012;
@@ -51,14 +66,14 @@ const THEME_NODES = [3, 5, 4, 5];
 export function planHunt(seed: number, theme: CellTheme | null): SimPlan {
   const wishes = { nodes: null, profile: null, hours: HUNT_HOURS };
   const inTurn = Object.values(PLAIN);
-  const kinds = theme !== null ? kindsOf(theme) : seed % 2 === 0 ? inTurn[(seed / 2) % inTurn.length] : undefined;
+  const trapped = theme !== null && isTrapped(theme) ? (TRAPPED[theme] as TrappedTheme) : null;
+  const kinds = trapped?.kinds ?? (theme !== null && !isTrapped(theme) ? PLAIN[theme] : seed % 2 === 0 ? inTurn[(seed / 2) % inTurn.length] : undefined);
   if (kinds === undefined) return planSeed(seed, wishes);
-  const plan = planSeed(seed, { ...wishes, hours: THEME_HOURS, nodes: THEME_NODES[seed % THEME_NODES.length] ?? null, kinds, ...(theme !== null && isTrapped(theme) ? { traps: TRAPPED[theme].traps } : {}) });
-  return { ...plan, limitMs: 0, rounds: [denseRound(plan.rounds)] };
-}
-
-function kindsOf(theme: CellTheme): readonly FaultKind[] {
-  return isTrapped(theme) ? TRAPPED[theme].kinds : PLAIN[theme];
+  const sizes = trapped?.nodes ?? THEME_NODES;
+  const plan = planSeed(seed, { ...wishes, hours: THEME_HOURS, nodes: sizes[seed % sizes.length] ?? null, kinds, ...(trapped === null ? {} : { traps: trapped.traps }) });
+  const clients = trapped?.hasClients === true ? { hasClients: true, begins: 'calm' as const } : {};
+  const round = denseRound(plan.rounds);
+  return { ...plan, ...clients, limitMs: 0, rounds: [trapped?.doesEcho === true ? { ...round, doesEcho: true } : round] };
 }
 
 function isTrapped(theme: CellTheme): theme is keyof typeof TRAPPED {

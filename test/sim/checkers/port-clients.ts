@@ -4,6 +4,7 @@
  *
  *     tag K       written through the coordinator, read through it: read-your-writes of the API
  *     fresh K     written through the coordinator, read at any member by a quorum's word (`readFresh`)
+ *                 One of them hears of each new leader at once: it writes there, and reads wherever another one is still believed in
  *     token T     RunInstances under one token by several clients, again and again; and which instances there are of it
  *
  * A write that nobody heard the answer of, and whose value nobody read, tells nothing and is left out.
@@ -68,6 +69,10 @@ export class PortClients {
 
   readonly onLedger = (member: MemberId, ledger: LedgerNode): void => {
     this.#ledgers.set(member, ledger);
+    ledger.onStatus(({ role }) => {
+      // It never rejects: what its calls came to is in the history.
+      if (role === 'leader' && this.#cell !== null && !this.#isOver) void this.#greet(member);
+    });
   };
 
   begin(cell: VirtualCell, instance: InstanceId): void {
@@ -128,6 +133,20 @@ export class PortClients {
     const key = TAG_KEYS[Math.floor(this.#chance.next() * TAG_KEYS.length)] ?? 'tag 1';
     if (this.#chance.next() < 0.4) await this.#write(who, key);
     else await this.#call(who, key, { kind: 'read' }, async () => this.#tag(await this.#read(key), key));
+  }
+
+  /** A leader is new: what it takes must be seen by everybody who reads afterwards, also by those who have not heard of it. */
+  async #greet(leader: MemberId): Promise<void> {
+    const who = 'the greeter';
+    const value = this.#value();
+    const key = TAG_KEYS[4];
+    const command = { kind: 'setTags', instances: [this.#mustInstance()], set: { [key]: value }, remove: [] } as const;
+    await this.#call(who, key, { kind: 'write', value }, async () => {
+      const { result } = await this.#mustCell().askMember(leader, command);
+      return result.kind === 'applied' ? '' : null;
+    });
+    const others = [...this.#ledgers.values()].filter((ledger) => ![leader, null].includes(ledger.status().leader));
+    await Promise.all(others.map((ledger) => this.#call(who, key, { kind: 'read' }, async () => this.#tag(await ledger.readFresh({ timeoutMs: READ_TIMEOUT_MS }), key))));
   }
 
   async #write(who: string, key: string): Promise<void> {

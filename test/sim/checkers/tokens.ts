@@ -5,6 +5,7 @@ import type { InstanceId, NodeId, VolumeId } from '../../../shared/ids.ts';
 import type { AppliedEntry } from '../../../shared/ledger/commands.ts';
 import type { LedgerNode } from '../../../shared/ledger/node/ledger-node.ts';
 import type { CellState } from '../../../shared/model/cell.ts';
+import { isPlaced } from '../../../shared/model/instance.ts';
 import type { InstanceRecord } from '../../../shared/model/instance.ts';
 import { isFenced } from '../../../shared/model/node.ts';
 import type { Checker, Scene } from './checker.ts';
@@ -62,7 +63,10 @@ export function heldTarget(argv: readonly string[]): string | null {
   return null;
 }
 
-/** S7: a right moves only from a boot that is proven dead, or gave it back; and it is given back only when nothing of it is left. */
+/**
+ * S7: a right moves only from a boot that is proven dead, or gave it back; and it is given back only when nothing of it is left. Whatever is placed is placed for the boot
+ * that the ledger knows of its node.
+ */
 export function watchHolders({ cell, violate }: Scene): Checker {
   const checkReport = (entry: AppliedEntry, before: CellState): void => {
     const { command } = entry.data;
@@ -78,9 +82,12 @@ export function watchHolders({ cell, violate }: Scene): Checker {
   };
   return {
     applied: (entry, before, after) => {
-      if (before === null || before.instances === after.instances) return;
+      if (before === null || (before.instances === after.instances && before.nodes === after.nodes)) return;
       checkReport(entry, before);
       for (const instance of after.instances.values()) {
+        if (isPlaced(instance) && instance.holder !== null && after.nodes.get(instance.holder)?.bootId !== instance.holderBootId) {
+          violate(`S7 ${instance.id} is ${instance.phase} on ${instance.holder}, for another boot than the one that the ledger knows`);
+        }
         const known = before.instances.get(instance.id);
         if (known === undefined || known === instance) continue;
         const moved = moveWithoutProof(known, instance, after);

@@ -1,11 +1,14 @@
 /** What goes wrong with the network? */
 import type { NodeId } from '../../../shared/ids.ts';
+import { LEASE_MAGIC } from '../../../shared/wire/lease.ts';
 import type { VirtualCell } from '../../support/virtual-cell.ts';
 import { pickFrom, spread } from './site.ts';
 import type { Strike } from './site.ts';
 
 /** How many datagrams are remembered, to be sent again. */
 const REMEMBERED_MAX = 64;
+/** More often than a lease is renewed. */
+const ECHO_EVERY_MS = 20;
 
 export const meshCut: Strike = ({ cell, later }, event, node) => {
   cell.room.setCables(node, event.how < 0.3 ? { mesh: false, storage: false } : { mesh: false });
@@ -88,6 +91,27 @@ export const clog: Strike = ({ cell, lasts, later }, event, node) => {
   return others.length > 0;
 };
 
+/**
+ * One node, most often the leader, hears the others seconds late, and after a while they hear nothing of it at all: it learns late that they went on without it. Those
+ * who take no part in that hear it as ever: the coordinator, and at times the last of the nodes.
+ */
+export const laggard: Strike = ({ cell, during, lasts, later }, event, node) => {
+  const slowest = spread(event.how, 1) < 0.7 ? (cell.leads() ?? node) : node;
+  const lagMs = 500 * 10 ** spread(event.how, 2);
+  const last = cell.nodeIds.at(-1);
+  const others = cell.nodeIds.filter((each) => each !== slowest && (each !== last || cell.nodeIds.length < 4 || spread(event.how, 3) < 0.3));
+  lasts(event.forMs + lagMs);
+  for (const other of others) {
+    cell.network.faults.slow(other, slowest, lagMs);
+    during(Math.min(lagMs + 1_000, event.forMs / 2), () => cell.network.faults.mute(slowest, other, true));
+    later(event.forMs, [slowest, other], () => {
+      cell.network.faults.slow(other, slowest, 0);
+      cell.network.faults.mute(slowest, other, false);
+    });
+  }
+  return true;
+};
+
 /** A cable that comes and goes, 0.1 to 10 times a second, the mesh's or the storage network's. */
 export const linkFlap: Strike = ({ cell, during, later }, event, node) => {
   const isMesh = event.how < 0.5;
@@ -131,6 +155,34 @@ export const stray: Strike = ({ cell, during, later }, event) => {
   });
   return true;
 };
+
+/**
+ * The renewals that a node's keeper sent last are heard again and again, whatever becomes of the node: somebody repeats them. Until the function that it returns is
+ * called. Heartbeats of the ledger are not repeated for so long: they carry no number, and would keep a cell from electing (test/DESIGN.md, "Not yet").
+ */
+export function echo(cell: VirtualCell, node: NodeId): () => void {
+  const heard: { readonly to: string; readonly bytes: Uint8Array; readonly from: string }[] = [];
+  const remember = (to: string, bytes: Uint8Array, from: string, sender: NodeId): void => {
+    if (sender !== node || bytes[0] !== LEASE_MAGIC) return;
+    heard.push({ to, bytes, from });
+    if (heard.length > REMEMBERED_MAX) heard.shift();
+  };
+  cell.onDatagram = remember;
+  let isOver = false;
+  let at = 0;
+  const repeat = (): void => {
+    if (isOver) return;
+    const old = heard[at % Math.max(1, heard.length)];
+    at += 1;
+    if (old !== undefined) cell.strayDatagram(old.to, old.bytes, old.from);
+    cell.world.timers.after(ECHO_EVERY_MS, repeat);
+  };
+  repeat();
+  return () => {
+    isOver = true;
+    if (cell.onDatagram === remember) cell.onDatagram = null;
+  };
+}
 
 function otherThan(cell: VirtualCell, node: NodeId, pick: number): NodeId {
   return pickFrom(cell.nodeIds.filter((each) => each !== node), pick) ?? node;

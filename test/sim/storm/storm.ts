@@ -16,13 +16,13 @@ import { clockRate, wallStep } from './clocks.ts';
 import { diskFail, diskSlow, slowStore, storeDamaged, storeFull, storeLost } from './disks.ts';
 import { frozenHolder, lateExpansion, orderCut, staleAnswer } from './meetings.ts';
 import { cordon, nodeAdd, nodeMove, nodeRemove, uncordon } from './members.ts';
-import { clog, gossipHole, linkFlap, meshCut, networkStorm, oneWay, pairCut, ring, split, storageCut, storagePairCut, stray } from './network.ts';
+import { clog, gossipHole, laggard, linkFlap, meshCut, networkStorm, oneWay, pairCut, ring, split, storageCut, storagePairCut, stray } from './network.ts';
 import { bmcLies, bmcReboots, bmcUnreachable, bootStorm, flapping, powerCycle, rackOutage, reset, siteOutage, watchdogDead, watchdogEarly } from './power.ts';
 import { agentKill, agentLoop, agentPause, coordinatorKill, domainWedge, keeperKill, keeperPause, leaderCrash, programCrash, slowLoops } from './processes.ts';
 import { helperKill, programFail, programFailAfter, programHang, programLie } from './programs.ts';
 import { pickFrom, startProcesses } from './site.ts';
 import type { StormSite, Strike } from './site.ts';
-import { heldMessage, heldRequest, lateHelper, lateProgram, saveCrash, saveCut } from './traps.ts';
+import { heardByOne, heldMessage, heldRequest, lateHelper, lateProgram, saveCrash, saveCut, saveStall } from './traps.ts';
 import { guestEnd, userReboot, userRun, userStart, userStop, userTerminate } from './users.ts';
 
 const STRIKES: Readonly<Record<EventKind, Strike>> = {
@@ -32,7 +32,7 @@ const STRIKES: Readonly<Record<EventKind, Strike>> = {
   clockRate, wallStep, diskFail, diskSlow, slowStore, storeFull, storeDamaged, storeLost, nodeAdd, nodeRemove, cordon,
   programHang, programFail, programFailAfter, programLie, helperKill,
   frozenHolder, nodeMove, orderCut, lateExpansion, staleAnswer,
-  heldRequest, heldMessage, saveCrash, saveCut, lateProgram, lateHelper,
+  heldRequest, heldMessage, laggard, heardByOne, saveCrash, saveCut, saveStall, lateProgram, lateHelper,
   userRun, userStop, userStart, userReboot, userTerminate, guestEnd,
 };
 /** What takes no part in keeping data: a disk may fail beside it, and the loss of nothing else falls into that window (SAFETY.md 2.5). */

@@ -60,6 +60,7 @@ function instanceFaults(state: CellState, instance: InstanceRecord): string[] {
   const holds = holder !== null && holderBootId !== null;
   const isDead = holds && isFenced(state.nodes.get(holder), holderBootId);
   if (isPlaced(instance) && (!holds || isDead)) faults.push(`${id} is ${phase} without a living holder`);
+  if (isPlaced(instance) && holds && state.nodes.get(holder)?.bootId !== holderBootId) faults.push(`S7: ${id} is ${phase} for another boot of ${holder} than the one that is known`);
   if ((phase === 'stopped' || phase === 'terminated' || phase === 'crashBackoff') && holderBootId !== null) faults.push(`${id} is ${phase} and held`);
   if (phase === 'takeover' && (!isDead || instance.fence?.bootId !== holderBootId)) faults.push(`S7: ${id} waits for a takeover without a proof`);
   if (phase === 'stopping' && desired === 'running') faults.push(`${id} is stopping but shall run`);

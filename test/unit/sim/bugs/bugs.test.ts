@@ -11,7 +11,7 @@ import { describeHunt, huntBug } from '../../../sim/bugs/run.ts';
 /** Some of each kind of checker, and of each arena: cheap ones, found at once. */
 const QUICK = [
   'generation-not-kept', 'fencing-dont-care', 'forced-promotion', 'proof-before-wait', 'stop-reported-before-demotion', 'adoption-restarts', 'apply-remembers',
-  'lease-from-receipt', 'two-votes-in-a-term',
+  'lease-from-receipt', 'two-votes-in-a-term', 'commit-of-an-older-term', 'absent-means-delete',
 ];
 
 const hunt = suite('the hunt for planted bugs');

@@ -1,16 +1,17 @@
 /** The list of planted bugs stays true: each can be planted in the sources as they are, and changes behaviour only. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { filesOf, plantIn } from '../../../sim/bugs/bug.ts';
-import { BUGS, bugNamed } from '../../../sim/bugs/list.ts';
+import { HARMLESS } from '../../../sim/bugs/harmless.ts';
+import { BUGS, bugNamed, changeNamed } from '../../../sim/bugs/list.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');
 const list = suite('the list of planted bugs');
 
-for (const bug of BUGS) {
+for (const bug of [...BUGS, ...HARMLESS]) {
   list(`can plant ${bug.name}, and what it changes still parses`, () => {
     for (const file of filesOf(bug)) {
       const text = readFileSync(join(ROOT, file), 'utf8');
@@ -33,6 +34,15 @@ list('has at least thirty that are found, each with a name of its own, an invari
 
 list('changes production sources, and the model of what surrounds them, only', () => {
   for (const bug of BUGS) for (const file of filesOf(bug)) assert.match(file, /^(agent|shared|coordinator)\//);
+});
+
+list('tells bugs from what is harmless, and what the proof of that leans on is there', () => {
+  for (const { name, edits, leansOn, proof } of HARMLESS) {
+    assert.not.ok(BUGS.some((bug) => bug.name === name), name);
+    assert.is(changeNamed(name).edits, edits);
+    assert.ok(proof.length > 100);
+    for (const file of leansOn) assert.ok(existsSync(join(ROOT, file)), file);
+  }
 });
 
 list('refuses a text that is not there, or there twice', () => {

@@ -25,6 +25,7 @@ import type {
 } from '../../../../../shared/ledger/raft/types.ts';
 import type { Blindness } from './checks.ts';
 import { Checks, Violation } from './checks.ts';
+import { ShortOffices, WEATHER_OF_SHORT_OFFICES } from './short-offices.ts';
 import { StoreDisk } from './store-disk.ts';
 import type { OpeningFault } from './store-disk.ts';
 import { drawWeather } from './weather.ts';
@@ -47,6 +48,8 @@ export type ClusterOptions = {
   readonly loopFault?: LoopFault;
   /** Members save to disks of bytes, which may be damaged. */
   readonly stores?: boolean;
+  /** Five voters, whose leaders reach few of the others, and die soon (short-offices.ts). */
+  readonly areOfficesShort?: boolean;
   /** What nobody watches, so that it is seen what comes of it. */
   readonly blindTo?: Blindness;
 };
@@ -75,6 +78,7 @@ export class Cluster {
   readonly #random: () => number;
   readonly #members = new Map<string, Member>();
   readonly #weather: Weather;
+  readonly #offices: ShortOffices | null;
   #flying: Message[] = [];
   #cuts = new Set<string>();
   /** A member whose clock stands still, as after a long pause: it goes on leading when it should have noticed. */
@@ -91,8 +95,9 @@ export class Cluster {
     const chance = seededChance(options.seed);
     this.#random = () => chance.next();
     this.#disksOfBytes = options.stores === true;
-    this.#weather = drawWeather(this.#random, this.#disksOfBytes);
-    const count = this.#pick([1, 2, 3, 3, 3, 4, 5]);
+    this.#weather = options.areOfficesShort === true ? { ...drawWeather(this.#random, false), ...WEATHER_OF_SHORT_OFFICES } : drawWeather(this.#random, this.#disksOfBytes);
+    this.#offices = options.areOfficesShort === true ? new ShortOffices(this.#random) : null;
+    const count = options.areOfficesShort === true ? 5 : this.#pick([1, 2, 3, 3, 3, 4, 5]);
     const voters = Array.from({ length: count }, () => this.#newId());
     const witnesses = count > 1 && this.#random() < 0.4 ? voters.slice(0, 1) : [];
     for (const id of voters) this.#addMember(id, { voters, learners: [], witnesses });
@@ -123,6 +128,8 @@ export class Cluster {
     if (this.#random() < membership) this.#changeMembers();
     if (this.#random() < transfer) member.raft?.transferLeadership(this.#pick([...this.#members.keys()]));
     if (this.#random() < snapshot) this.#compact(member);
+    const fallen = this.#offices?.falls() ?? null;
+    if (fallen !== null) this.#crash(this.#members.get(fallen) as Member);
     if (this.#disksOfBytes && this.#random() < 0.05) member.store?.tellTail();
     this.#observe(member);
   }
@@ -149,7 +156,7 @@ export class Cluster {
     const message = this.#flying[at];
     if (!message) return;
     if (this.#random() >= this.#weather.duplication) this.#flying.splice(at, 1);
-    const isLost = this.#random() < this.#weather.loss || this.#cuts.has(`${message.from}>${message.to}`);
+    const isLost = this.#random() < this.#weather.loss || this.#cuts.has(`${message.from}>${message.to}`) || this.#offices?.swallows(message) === true;
     this.#arrive(message, isLost);
   }
 
@@ -409,6 +416,7 @@ export class Cluster {
       }
       member.app = { applied: entry.index, hash: mix(member.app.hash, entry) };
       this.checks.applies(id, entry, member.app.hash, raft?.open.term ?? 0);
+      this.#offices?.applies(id);
     }
     for (const read of readStates) this.checks.confirmsRead(id, read);
   }
@@ -417,6 +425,7 @@ export class Cluster {
   #observe({ id, raft, disk }: Member): void {
     if (raft?.open.role !== 'leader' || disk.hardState.term < raft.open.term) return;
     const { term, log } = raft.open;
+    this.#offices?.leads(id, term, [...this.#members.keys()]);
     this.checks.leads(id, term, (index) => log.term(index), log.firstIndex);
   }
 

@@ -9,6 +9,9 @@ import type { ClusterOptions } from './cluster.ts';
 /** Enough weather for every run of the tests; `random-weather.ts` beside this file takes any number of seeds. */
 const SEEDS = 300;
 const STEPS = 2000;
+/** With short offices there are some twenty elections in so many steps. */
+const SHORT_SEEDS = 60;
+const SHORT_STEPS = 10_000;
 /** A planted bug may need rare weather: a stale leader must still believe in itself while another one commits. */
 const SEEDS_PER_BUG = 1500;
 
@@ -32,6 +35,20 @@ random('keeps every promise and goes on when the weather calms', () => {
   assert.ok(seen.reads > SEEDS * 2, `${seen.reads} reads`);
   assert.ok(seen.elections > SEEDS, `${seen.elections} elections`);
   assert.ok(seen.commits > SEEDS * 5, `${seen.commits} commits`);
+});
+
+random('keeps every promise when leaders reach few and soon die', () => {
+  let elections = 0;
+  for (let seed = 1; seed <= SHORT_SEEDS; seed += 1) {
+    const cluster = new Cluster({ seed, steps: SHORT_STEPS, areOfficesShort: true });
+    try {
+      cluster.run();
+    } catch (cause) {
+      throw new Error(`seed ${seed} broke a promise; replay it with: node test/unit/shared/ledger/raft/random-weather.ts ${seed} 1 ${SHORT_STEPS} --short-offices`, { cause });
+    }
+    elections += cluster.checks.elections;
+  }
+  assert.ok(elections > SHORT_SEEDS * 15, `${elections} elections`);
 });
 
 random('is the same for the same seed', () => {
