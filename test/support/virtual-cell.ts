@@ -725,6 +725,15 @@ export class VirtualCell {
     return this.#lastState;
   }
 
+  /** What any running member knows at most: the coordinator, by which the cell is looked at otherwise, may follow from afar, or not at all. */
+  newestState(): CellState {
+    let newest: LedgerNode | null = this.#coordinator?.ledger ?? null;
+    for (const { ledger } of this.#running.values()) {
+      if (ledger !== null && (newest === null || ledger.status().appliedIndex > newest.status().appliedIndex)) newest = ledger;
+    }
+    return newest === null || newest.status().appliedIndex === 0 ? this.state() : newest.state();
+  }
+
   instance(id: InstanceId): InstanceRecord {
     const instance = this.state().instances.get(id);
     if (instance === undefined) throw new Error(`no instance ${id}`);

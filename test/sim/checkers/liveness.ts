@@ -155,11 +155,12 @@ function isMajorityUp(cell: VirtualCell, core: readonly NodeId[]): boolean {
 
 /**
  * Whether these nodes, and a witness, can decide. A voter whose store was lost is none any more, though its node lives; a node that was
- * removed, and whose vote was not yet taken over, is gone for good.
+ * removed, and whose vote was not yet taken over, is gone for good, whether its operator has heard of it or not.
  */
 function areMajority(cell: VirtualCell, nodes: readonly NodeId[]): boolean {
-  const { coordinators } = cell.state();
-  const isThere = (voter: string): boolean => coordinators.has(memberOfVoter(voter as VoterId)) || nodes.some((node) => voterIdOf(node, cell.store(node).storeUuid) === voter);
+  const { coordinators, nodes: known } = cell.newestState();
+  const isThere = (voter: string): boolean => coordinators.has(memberOfVoter(voter as VoterId))
+    || nodes.some((node) => voterIdOf(node, cell.store(node).storeUuid) === voter && known.get(node)?.phase !== 'removed');
   return voterSets(cell).every((voters) => 2 * voters.filter(isThere).length > voters.length);
 }
 
@@ -168,7 +169,7 @@ function areMajority(cell: VirtualCell, nodes: readonly NodeId[]): boolean {
  * `how` in [0, 1) chooses among them; all nodes when nobody can be spared.
  */
 export function chooseCore(cell: VirtualCell, how: number): readonly NodeId[] {
-  const state = cell.state();
+  const state = cell.newestState();
   let core: readonly NodeId[] = cell.nodeIds;
   const isEnough = (nodes: readonly NodeId[]): boolean => areMajority(cell, nodes)
     && [...state.volumes.values()].every((volume) => !volume.formatted || usable(cell, volume).some((node) => nodes.includes(node)));
