@@ -191,7 +191,9 @@ export function chooseCore(cell: VirtualCell, how: number): readonly NodeId[] {
 function usable(cell: VirtualCell, { id, inSync, tainted }: VolumeRecord): readonly NodeId[] {
   const whole = inSync.filter((node) => !tainted.includes(node));
   const promotable = whole.filter((node) => {
-    const flags = loadMetadata(cell.room.disk(node, id)?.metadata())?.flags;
+    const disk = cell.room.disk(node, id);
+    // What cannot be read now is read again when the core is mended.
+    const flags = disk === null || disk.failed ? undefined : loadMetadata(disk.metadata())?.flags;
     return flags === undefined || (flags.consistent && flags.wasUpToDate);
   });
   return promotable.length > 0 ? promotable : whole;
