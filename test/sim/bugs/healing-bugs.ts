@@ -65,6 +65,20 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'an agent that starts again ends the domains that it finds', source: 'SAFETY.md 5.2 (adoption), S18',
   },
   {
+    name: 'former-boot-obeyed', arena: 'cell', breaks: ['S6', 'S7', 'S1'], seeds: 20, theme: 'replicas',
+    edits: [
+      { file: BOOT, find: 'this.#kick();\n  }\n\n  stop(): void {', replace: 'void this.#options.startReconciler().catch(() => undefined);\n    this.#kick();\n  }\n\n  stop(): void {' },
+      { file: VOLUME_STEPS, find: 'if (volume.holder !== self.node || volume.holderBootId !== self.bootId) return false;', replace: 'if (volume.holder !== self.node) return false;' },
+      { file: STEPS, find: 'const isHolder = instance.holder === self.node && instance.holderBootId === self.bootId;', replace: 'const isHolder = instance.holder === self.node && instance.holderBootId !== null;' },
+      { file: PERMITS, find: 'return target?.holder === permit.node && target.holderBootId === permit.bootId &&', replace: 'return target?.holder === permit.node &&' },
+      { file: PERMITS, find: 'if (!isLive(state.nodes.get(permit.node), permit.bootId)) return false;', replace: 'if (!isLive(state.nodes.get(permit.node), state.nodes.get(permit.node)?.bootId ?? permit.bootId)) return false;' },
+      { file: GATE, find: "if (lease.remainingMs() < marginMs()) return 'the node", replace: "if (marginMs() < 0) return 'the node" },
+      { file: GATE, find: "if (permit.right === 'hold' && !lease.isBinding())", replace: "if (permit.right === 'hold' && marginMs() < 0 && !lease.isBinding())" },
+    ],
+    why: 'a node that starts again goes on with what its former boot held, before the ledger has heard of its new one', source: 'SAFETY.md 5 (the gate), 6.2 (bootId ignored)',
+    masked: 'an agent looks at its objects only once its boot was applied here and a lease was granted to it; reconciler, permits and gate compare the boot besides (harmless.ts)',
+  },
+  {
     name: 'silent-store-is-empty', arena: 'cell', breaks: ['S18', 'S14'], seeds: 200, theme: 'programs',
     edits: [{ file: 'agent/drivers/xen/run-xen.ts', find: "throw failure(`${argv.join(' ')} failed`, result);", replace: 'return null;' }],
     why: 'a domain whose tag cannot be read now is taken for a stranger, and destroyed while it runs rightly', source: 'SAFETY.md 5.2 (adoption), S18',

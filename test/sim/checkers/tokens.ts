@@ -34,15 +34,34 @@ export function watchGrowth({ violate }: Scene): Checker {
   };
 }
 
-/** S6: what needs a right runs only after the right's generation is durable on that node, and never for an older one. */
+/** Rights that are remembered: more than any command is late. */
+const GRANTS_KEPT = 4_000;
+
+/** S6: what needs a right runs only in a boot that was given it, after its generation is durable on that node, and never for an older one. */
 export function watchGate({ cell, violate }: Scene): Checker {
   const ledgers = new Map<string, LedgerNode>();
+  /** Boots that the ledger made a holder, by what they hold. A command may end up a moment after its right. */
+  const granted = new Set<string>();
+  const note = (target: string, holder: NodeId | null, bootId: string | null): void => {
+    if (holder === null || bootId === null) return;
+    granted.delete(`${target} ${bootId}`);
+    granted.add(`${target} ${bootId}`);
+    const [oldest] = granted;
+    if (granted.size > GRANTS_KEPT && oldest !== undefined) granted.delete(oldest);
+  };
   return {
     started: (member, ledger) => void ledgers.set(member, ledger),
-    ran: (node, _bootId, argv) => {
+    applied: (_entry, before, after) => {
+      for (const table of ['instances', 'volumes'] as const) {
+        if (before !== null && before[table] === after[table]) continue;
+        for (const { id, holder, holderBootId } of after[table].values()) note(id, holder, holderBootId);
+      }
+    },
+    ran: (node, bootId, argv) => {
       const state = ledgers.get(node)?.state();
       const target = heldTarget(argv);
       if (state === undefined || target === null) return;
+      if (!granted.has(`${target} ${bootId}`)) violate(`S6 ${node} runs ${argv.join(' ')} in a boot that nobody ever made its holder`);
       const record = state.volumes.get(target as VolumeId) ?? state.instances.get(target as InstanceId);
       if (record === undefined) {
         violate(`S6 ${node} runs ${argv.join(' ')}, and its ledger knows no ${target}`);
