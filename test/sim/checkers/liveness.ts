@@ -5,6 +5,7 @@
  * can do by itself is demanded. Then everything is healed, and nothing may be left over.
  */
 import { loadMetadata } from '../../../agent/room/model/drbd/metadata.ts';
+import { voterCount } from '../../../agent/machines/voters.ts';
 import { memberOfVoter, voterIdOf } from '../../../shared/ids.ts';
 import type { NodeId, VoterId } from '../../../shared/ids.ts';
 import type { TimingProfile } from '../../../shared/model/timing.ts';
@@ -214,9 +215,18 @@ export function unrebuilt(cell: VirtualCell, core: readonly NodeId[]): readonly 
     .map((volume) => `L5 ${volume.id} has replicas on ${volume.replicas.join(' and ')}, and only ${able.join(', ')} are well`);
 }
 
-/** What is left when all is healed: nothing may be, and every vote is somebody's. */
+/** What is left when all is healed: nothing may be, every vote is somebody's, and as many vote as there should be. */
 export function wholeUnrest(cell: VirtualCell): readonly string[] {
-  return [...unrest(cell), ...vacantVotes(cell)];
+  return [...unrest(cell), ...vacantVotes(cell), ...emptySeats(cell)];
+}
+
+/** Two votes of a cell of three are a majority only while both are there: it could not bear the death of either. */
+function emptySeats(cell: VirtualCell): readonly string[] {
+  const { nodes } = cell.state();
+  const members = [...nodes.values()].filter(({ phase }) => phase !== 'removed');
+  const wanted = voterCount(members.length);
+  const voting = cell.voters().filter((voter) => nodes.has(memberOfVoter(voter as VoterId) as NodeId)).length;
+  return voting < wanted ? [`only ${voting} of ${wanted} seats of voters are taken`] : [];
 }
 
 /** Voters that are waited for in vain: their store was lost, or their node was removed. */
