@@ -39,7 +39,7 @@ export const VOLUME_BUGS: readonly Bug[] = [
     masked: 'the planner refuses such a node before the ledger does',
   },
   {
-    name: 'promote-without-shrink', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 60,
+    name: 'promote-without-shrink', arena: 'cell', breaks: ['S2', 'S3', 'S4'], seeds: 60, theme: 'mirrors',
     edits: [
       { file: STEPS, find: "return isAlone ? { kind: 'promote' } : { kind: 'shrink',", replace: "return isAlone || volumeIsHeld(view) ? { kind: 'promote' } : { kind: 'shrink'," },
       { file: STEPS, find: 'function firstPromotionStep(', replace: 'function volumeIsHeld({ volume, self }: VolumeView): boolean {\n  return volume.holder === self.node;\n}\n\nfunction firstPromotionStep(' },
