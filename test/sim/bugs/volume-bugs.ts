@@ -62,7 +62,7 @@ export const VOLUME_BUGS: readonly Bug[] = [
     why: 'fence-peer is answered from an in-sync set that was read before, so an expansion under way is not outdated', source: 'SAFETY.md 2.3 (answering Shrink from a cached ISR)',
   },
   {
-    name: 'frozen-unasked', arena: 'cell', breaks: ['L3'], seeds: 60, theme: 'helpers',
+    name: 'frozen-unasked', arena: 'cell', breaks: ['L3'], seeds: 300, theme: 'helpers',
     edits: [{ file: STEPS, find: '(unaskedForMs ?? 0) >= UNASKED_WAIT_MS', replace: '(unaskedForMs ?? 0) > Number.MAX_SAFE_INTEGER' }],
     why: 'a primary whose fence-peer helper was killed stays frozen until its peer is back', source: 'DRBD.md A4, L3',
   },
