@@ -60,6 +60,8 @@ export interface VolumeView {
   readonly wantedConfig: string;
   /** How long this node has wanted to promote the volume, ms; null while it does not. */
   readonly promotionWaitedMs: number | null;
+  /** Whether the other replica's node said, since then, that its kernel does not have the volume. Absent: it has not. */
+  readonly isPeerDown?: boolean;
   /** How long {@link isForgotten} has been so, ms; null or absent: it is not. */
   readonly forgottenForMs?: number | null;
   /** How long {@link isFrozen} has been so with no call of the fence-peer helper under way here, ms; null or absent: it is not. */
@@ -250,7 +252,8 @@ function promotionStep(view: VolumeView, resource: ObservedResource): VolumeStep
 
 function alonePromotionStep(view: VolumeView, resource: ObservedResource, peer: NodeRecord | undefined): VolumeStep {
   const isAlone = view.volume.inSync.length === 1;
-  if (!isPeerDead(peer) && !isAlone) {
+  // A replica that is down, and counts as in sync, does not come up before this node has shrunk (mayComeUp): nobody waits for it.
+  if (!isPeerDead(peer) && !isAlone && view.isPeerDown !== true) {
     if ((view.promotionWaitedMs ?? 0) < CONNECT_WAIT_MS) {
       return resource.connection === null || resource.connection === 'StandAlone' ? { kind: 'connect' } : wait('the other replica may connect first');
     }

@@ -82,6 +82,7 @@ export function startAgent(ports: AgentPorts): Agent {
       const resource = await askPeer(mesh, peer, volume);
       return isComplete(resource) && resource.outOfSyncBytes > 0;
     },
+    peerIsDown: async (peer, volume) => await askWhetherDown(mesh, peer, volume),
     isAsked: (volume) => fencePeer.isAsked(volume),
   });
   const fencePeer = new FencePeer({
@@ -148,6 +149,16 @@ async function askPeer(mesh: Mesh, peer: NodeId, volume: VolumeRecord['id']): Pr
     return resource;
   } catch {
     return null;
+  }
+}
+
+/** Whether a node says that its kernel does not have a volume; one that does not answer says nothing. */
+async function askWhetherDown(mesh: Mesh, peer: NodeId, volume: VolumeRecord['id']): Promise<boolean> {
+  try {
+    const { resource } = (await mesh.request(peer, 'volumeState', { volume }, { timeoutMs: VOLUME_STATE_TIMEOUT_MS })) as VolumeStateAnswer;
+    return resource === null;
+  } catch {
+    return false;
   }
 }
 

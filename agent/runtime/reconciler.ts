@@ -27,7 +27,7 @@ const DOMAIN_POLL_MS = 1_500;
 const LOOK_ALL_MS = 5_000;
 
 /** What the reconciler is made from. */
-export interface ReconcilerOptions extends Pick<VolumeWorkPorts, 'configText' | 'peerAgrees' | 'peerMisses' | 'isAsked'> {
+export interface ReconcilerOptions extends Pick<VolumeWorkPorts, 'configText' | 'peerAgrees' | 'peerMisses' | 'peerIsDown' | 'isAsked'> {
   readonly self: Self;
   readonly world: World;
   readonly machine: Machine;

@@ -27,6 +27,8 @@ export interface VolumeWorkPorts extends WorkPorts {
   readonly peerAgrees: (peer: NodeId, volume: VolumeId) => Promise<boolean>;
   /** Asks the other end whether it counts blocks as out of sync on a connection that copies nothing; false when it does not answer. */
   readonly peerMisses: (peer: NodeId, volume: VolumeId) => Promise<boolean>;
+  /** Asks the other end whether its kernel has the volume at all; false when it has, or does not answer. */
+  readonly peerIsDown: (peer: NodeId, volume: VolumeId) => Promise<boolean>;
   /** Whether a call of the fence-peer helper for a volume is under way here. */
   readonly isAsked: (volume: VolumeId) => boolean;
   /** Asks for a look at a volume. */
@@ -43,6 +45,8 @@ export class VolumeWork {
   readonly #creating = new Turns(CREATIONS_MAX);
   readonly #builds: Builds;
   readonly #promotingSince: Since = new Map();
+  /** What the other end of a volume that is to be promoted here said; null while it is asked. As many as there are in {@link #promotingSince}. */
+  readonly #peerDown = new Map<VolumeId, boolean | null>();
   readonly #forgottenSince: Since = new Map();
   readonly #withoutDiskSince: Since = new Map();
   readonly #unaskedSince: Since = new Map();
@@ -77,6 +81,8 @@ export class VolumeWork {
     const { self } = this.#ports;
     const isPromotionDue = volume.holder === self.node && this.#isStartingHere(state, volume) && this.#ports.sight.observed().resources.get(id)?.role !== 'Primary';
     this.#note(this.#promotingSince, id, isPromotionDue);
+    if (!isPromotionDue) this.#peerDown.delete(id);
+    else if (volume.formatted && volume.inSync.length > 1) this.#askPeer(volume);
     const resource = this.#ports.sight.observed().resources.get(id);
     this.#note(this.#forgottenSince, id, resource !== undefined && isForgotten(volume, self, resource));
     this.#note(this.#unaskedSince, id, resource !== undefined && isFrozen(resource) && !this.#ports.isAsked(id));
@@ -113,11 +119,29 @@ export class VolumeWork {
     const instance = volume.instance === null ? undefined : state.instances.get(volume.instance);
     return nextVolumeStep({
       state, volume, self, isGivenBack: instance !== undefined && isGivenBack(this.#ports, instance), observed: this.#ports.sight.observed(), wantedConfig: this.#wantedConfig(state, volume),
+      isPeerDown: this.#peerDown.get(volume.id) === true,
       promotionWaitedMs: ageOf(this.#promotingSince.get(volume.id), world.clock.nowMs()),
       forgottenForMs: ageOf(this.#forgottenSince.get(volume.id), world.clock.nowMs()),
       withoutDiskForMs: ageOf(this.#withoutDiskSince.get(volume.id), world.clock.nowMs()),
       unaskedForMs: ageOf(this.#unaskedSince.get(volume.id), world.clock.nowMs()),
     });
+  }
+
+  /** Without waiting: the answer, if it says that there is nobody to wait for, is a reason to look again. */
+  #askPeer({ id, replicas }: VolumeRecord): void {
+    const peer = replicas.find((node) => node !== this.#ports.self.node);
+    if (peer === undefined || this.#peerDown.get(id) !== undefined) return;
+    this.#peerDown.set(id, null);
+    const noted = (isDown: boolean): void => {
+      // Not, or not yet: asked again with the next look.
+      if (!isDown || !this.#promotingSince.has(id)) this.#peerDown.delete(id);
+      else {
+        this.#peerDown.set(id, true);
+        this.#ports.touch(id);
+      }
+    };
+    // Failures are answered as well: by waiting as long as ever.
+    void this.#ports.peerIsDown(peer, id).then(noted, () => noted(false));
   }
 
   /** Remembers since when something is so. */

@@ -29,6 +29,7 @@ interface Case {
   readonly forgottenForMs?: number;
   readonly withoutDiskForMs?: number;
   readonly unaskedForMs?: number;
+  readonly isPeerDown?: boolean;
   readonly isGivenBack?: boolean;
 }
 
@@ -49,7 +50,7 @@ function step(given: Case): VolumeStep {
     domains: new Map(given.domain === undefined ? [] : [[inst, { instance: inst, domainId: 1, state: 'running', generation: 3, bootId: bootA, ...given.domain }]]),
     configs: new Map([[vol, given.config ?? 'wanted']]),
   };
-  return nextVolumeStep({ state, volume, self: { node: A, bootId: bootA }, observed, wantedConfig: 'wanted', promotionWaitedMs: given.waitedMs ?? 0, forgottenForMs: given.forgottenForMs ?? null, withoutDiskForMs: given.withoutDiskForMs ?? null, unaskedForMs: given.unaskedForMs ?? null, isGivenBack: given.isGivenBack ?? false });
+  return nextVolumeStep({ state, volume, self: { node: A, bootId: bootA }, observed, wantedConfig: 'wanted', promotionWaitedMs: given.waitedMs ?? 0, forgottenForMs: given.forgottenForMs ?? null, withoutDiskForMs: given.withoutDiskForMs ?? null, unaskedForMs: given.unaskedForMs ?? null, isPeerDown: given.isPeerDown ?? false, isGivenBack: given.isGivenBack ?? false });
 }
 
 const alone = { connection: 'Connecting', replication: null, peerDisk: 'DUnknown', peerRole: 'Unknown' } as const;
@@ -107,6 +108,13 @@ promotion('waits for a live peer to connect, but not for ever', () => {
   assert.is(step({ resource: { ...alone, connection: null }, waitedMs: 10 }).kind, 'connect');
   assert.is(step({ resource: alone, waitedMs: CONNECT_WAIT_MS }).kind, 'disconnectForce');
   assert.is(step({ resource: { ...alone, connection: null }, waitedMs: CONNECT_WAIT_MS }).kind, 'shrink');
+});
+promotion('does not wait for a peer whose kernel does not have the volume, and shrinks before it goes alone as ever', () => {
+  assert.is(step({ resource: alone, waitedMs: 0, isPeerDown: true }).kind, 'disconnectForce');
+  assert.is(step({ resource: { ...alone, connection: null }, waitedMs: 0, isPeerDown: true }).kind, 'shrink');
+  assert.is(step({ resource: { ...alone, connection: null }, volume: { inSync: [A] }, isPeerDown: true }).kind, 'promote');
+  assert.is(step({ isPeerDown: true }).kind, 'promote', 'it came up meanwhile');
+  assert.is(step({ resource: { peerRole: 'Primary' }, isPeerDown: true }).kind, 'wait', 'it is primary');
 });
 promotion('does not wait for a fenced peer', () => {
   assert.is(step({ peer: fencedPeer, resource: alone }).kind, 'disconnectForce');
