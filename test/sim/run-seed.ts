@@ -15,7 +15,7 @@ import type { CellParameters } from '../../shared/model/cell.ts';
 import { CellWitness, holders } from '../support/cell-witness.ts';
 import { VirtualCell } from '../support/virtual-cell.ts';
 import { leaks, SETTLE_MS } from './checkers/leaks.ts';
-import { CALM_LIMIT_MS, CalmWatch, chooseCore, coreLimitMs, coreUnrest, moveLimitMs, rebuildLimitMs, unrebuilt, wholeUnrest } from './checkers/liveness.ts';
+import { CALM_LIMIT_MS, CalmWatch, chooseCore, coreLimitMs, coreUnrest, isMajorityUp, moveLimitMs, rebuildLimitMs, unrebuilt, wholeUnrest } from './checkers/liveness.ts';
 import { PATIENCE_MS, PortClients } from './checkers/port-clients.ts';
 import { Coverage, PhaseWatch } from './coverage.ts';
 import type { CoverageCounts } from './coverage.ts';
@@ -64,6 +64,8 @@ function isOwedPower(cell: VirtualCell, id: NodeId): boolean {
   const state = cell.state();
   const node = state.nodes.get(id);
   if (node === undefined || node.phase === 'removed' || node.bootId === null) return false;
+  // Without a majority nobody leads, and a proof that nobody can commit is waited for by nobody: the one that is off may be the vote that is missing.
+  if (!isMajorityUp(cell, cell.nodeIds)) return false;
   if (node.phase !== 'fenced') return node.fenceIntentIndex !== null;
   return powerReturn(state, node) === 'due' && !seemsOld(cell, node);
 }

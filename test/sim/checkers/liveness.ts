@@ -150,7 +150,7 @@ function isHere(instance: InstanceRecord, core: readonly NodeId[]): boolean {
 }
 
 /** Whether the agents of more than half of the voters run. */
-function isMajorityUp(cell: VirtualCell, core: readonly NodeId[]): boolean {
+export function isMajorityUp(cell: VirtualCell, core: readonly NodeId[]): boolean {
   return areMajority(cell, core.filter((node) => cell.processes(node).agent));
 }
 
