@@ -6,6 +6,10 @@
  *
  * A node that was removed from the cell is heard no more, as on the mesh: a leader whose heartbeats come by datagram while its entries, which
  * take the mesh, are refused would lead for ever and decide nothing.
+ *
+ * Nor is a datagram heard twice, or after a later one: whoever repeats what a dead leader sent would keep a cell from electing, and whoever repeats
+ * answers would keep a leader in office that nobody hears. The number of its round, which grows with each heartbeat of a term and which the answer
+ * repeats, tells them apart.
  */
 import type { MemberId, NodeId } from '../../ids.ts';
 import type { CellState } from '../../model/cell.ts';
@@ -40,6 +44,14 @@ export function createHeartbeatPath(options: HeartbeatPathOptions): HeartbeatPat
   const openForMs = HEARTBEATS_OPEN * profile.heartbeatMs;
   /** When each voter's last datagram came. Senders are members of the ledger (their key is known): never many. */
   const heardAtMs = new Map<MemberId, number>();
+  /** The newest of each member and kind. A process that starts knows none, and takes each once. */
+  const newest = new Map<string, { readonly term: number; readonly round: number }>();
+  const isNews = (from: MemberId, { kind, term, round }: Heartbeat): boolean => {
+    const known = newest.get(`${kind} ${from}`);
+    if (known !== undefined && (term < known.term || (term === known.term && round <= known.round))) return false;
+    newest.set(`${kind} ${from}`, { term, round });
+    return true;
+  };
   const isRemoved = (member: MemberId): boolean => state().nodes.get(member as NodeId)?.phase === 'removed';
   return {
     send(to, message) {
@@ -52,7 +64,7 @@ export function createHeartbeatPath(options: HeartbeatPathOptions): HeartbeatPat
     onMessage(handler) {
       socket.onReceive(HEARTBEAT_MAGIC, (bytes, from) => {
         const message = decodeHeartbeat(bytes, from, self);
-        if (message === null || isRemoved(from)) return;
+        if (message === null || isRemoved(from) || !isNews(from, message)) return;
         heardAtMs.set(from, clock.nowMs());
         handler(from, message);
       });

@@ -123,6 +123,11 @@ export const LEASE_BUGS: readonly Bug[] = [
     masked: 'the ledger refuses a proof by power without an intent',
   },
   {
+    name: 'repeated-heartbeat-counts', arena: 'cell', breaks: ['L1', 'L2', 'L3'], seeds: 30, theme: 'echoes',
+    edits: [{ file: 'shared/ledger/node/heartbeat-path.ts', find: 'if (message === null || isRemoved(from) || !isNews(from, message)) return;', replace: 'if (message === null || isRemoved(from)) return;' }],
+    why: 'heartbeats of a dead leader that somebody repeats keep the others from electing', source: 'SAFETY.md 6.2 (26: replayed messages), L1',
+  },
+  {
     name: 'replayed-renewal-counts', arena: 'cell', breaks: ['S8', 'S9', 'L2', 'L9'], seeds: 20, theme: 'echoes',
     edits: [{ file: HEARD, find: "if (renewal.nonce <= previous.nonce) return { ...fresh, heard: before, isFresh: false };\n    return sameBoot(before, last, pace);", replace: 'return sameBoot(before, last, pace);' }],
     why: 'a repeated or overtaken renewal counts as a sign of life', source: 'SAFETY.md 6.2 (26: replayed messages)',

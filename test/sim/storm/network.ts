@@ -1,6 +1,5 @@
 /** What goes wrong with the network? */
 import type { NodeId } from '../../../shared/ids.ts';
-import { LEASE_MAGIC } from '../../../shared/wire/lease.ts';
 import type { VirtualCell } from '../../support/virtual-cell.ts';
 import { pickFrom, spread } from './site.ts';
 import type { Strike } from './site.ts';
@@ -157,13 +156,13 @@ export const stray: Strike = ({ cell, during, later }, event) => {
 };
 
 /**
- * The renewals that a node's keeper sent last are heard again and again, whatever becomes of the node: somebody repeats them. Until the function that it returns is
- * called. Heartbeats of the ledger are not repeated for so long: they carry no number, and would keep a cell from electing (test/DESIGN.md, "Not yet").
+ * What a node sent last as datagrams (its keeper's renewals, its leader's grants, the ledger's heartbeats and their answers) is heard again and again, whatever becomes of the
+ * node: somebody repeats it. Until the function that it returns is called.
  */
 export function echo(cell: VirtualCell, node: NodeId): () => void {
   const heard: { readonly to: string; readonly bytes: Uint8Array; readonly from: string }[] = [];
   const remember = (to: string, bytes: Uint8Array, from: string, sender: NodeId): void => {
-    if (sender !== node || bytes[0] !== LEASE_MAGIC) return;
+    if (sender !== node) return;
     heard.push({ to, bytes, from });
     if (heard.length > REMEMBERED_MAX) heard.shift();
   };

@@ -58,6 +58,8 @@ class Wire {
 
 const [one, two] = [parseMemberId('node-1'), parseMemberId('node-2')];
 const beat: Heartbeat = { kind: 'heartbeat', from: 'node-1.00000001', to: 'node-2.00000002', term: 3, round: 4, commit: 5 };
+/** Later ones. */
+const beatOf = (round: number, term = 3): Heartbeat => ({ ...beat, term, round });
 const answer: Heartbeat = { kind: 'heartbeatResponse', from: 'node-2.00000002', to: 'node-1.00000001', term: 3, round: 4 };
 
 path('is the mesh too until the first datagram of the other side', () => {
@@ -78,13 +80,13 @@ path('is closed for a node that was removed, both ways', () => {
   assert.equal([leader.heard.length, voter.heard.length], [1, 1]);
   for (const removed of [one, two]) {
     wire.state = aCell({ nodes: [one, two].map((id) => aNode({ id: parseNodeId(id), leaseAddress: `127.0.0.1:${id.slice(-1)}`, phase: id === removed ? 'removed' : 'active' })) });
-    assert.is(removed === two ? leader.path.send(two, beat) : voter.path.send(one, answer), false);
+    assert.is(removed === two ? leader.path.send(two, beatOf(5)) : voter.path.send(one, { ...answer, round: 5 }), false);
     // Whoever does not know yet sends.
     const known = wire.state;
     wire.state = wire.everybody;
     wire.toldLater = known;
-    if (removed === one) leader.path.send(two, beat);
-    else voter.path.send(one, answer);
+    if (removed === one) leader.path.send(two, beatOf(6));
+    else voter.path.send(one, { ...answer, round: 6 });
     wire.toldLater = null;
     assert.equal([leader.heard.length, voter.heard.length], [1, 1], `${removed} was removed`);
   }
@@ -102,6 +104,19 @@ path('is the mesh too again after one datagram that stayed away, before an elect
   wire.nowMs += profile.heartbeatMs;
   assert.is(leader.path.send(two, beat), false, 'after one that was not answered');
   assert.ok(wire.nowMs - lastHeardMs < profile.electionMinMs, 'and too late to prevent an election');
+});
+
+path('is not kept open, and nobody is heard, by what somebody repeats', () => {
+  const wire = new Wire();
+  const [leader, voter] = [wire.path('node-1', 1), wire.path('node-2', 2)];
+  for (const sent of [beatOf(4), beatOf(5), beatOf(5), beatOf(4), beatOf(9, 2), beatOf(1, 4), beatOf(5)]) leader.path.send(two, sent);
+  assert.equal(voter.heard, [beatOf(4), beatOf(5), beatOf(1, 4)]);
+  for (const round of [4, 5, 4, 5]) voter.path.send(one, { ...answer, round });
+  assert.equal(leader.heard.map(({ round }) => round), [4, 5]);
+  assert.is(leader.path.send(two, beatOf(2, 4)), true);
+  wire.nowMs += 2 * profile.heartbeatMs;
+  voter.path.send(one, { ...answer, round: 5 });
+  assert.is(leader.path.send(two, beatOf(3, 4)), false, 'the last new answer is long ago');
 });
 
 path('is the mesh alone to a member that is no node, and to one whose key is unknown', () => {
