@@ -87,7 +87,7 @@ export function startAgent(ports: AgentPorts): Agent {
   });
   const fencePeer = new FencePeer({
     self, world, machine: world.machine, files: world.files, log: ledger, promoting: reconciler.promoting,
-    resources: () => currentResources(ports.replicas),
+    resources: () => (ports.replicas.isCurrent() ? ports.replicas.resources() : null),
   });
   world.helpers.serve(async (call) => await fencePeer.answer(call));
   const fencer = startFencer({

@@ -27,6 +27,8 @@ const RETRY_MS = 200;
 const MARK_WAIT_MS = 1_000;
 /** How much later than the helper's call the event stream may tell of the same loss. */
 const EVENT_DELAY_MS_MAX = 2_000;
+/** How long DRBD may show nothing of a resource that its kernel called about, before it counts as taken down: its helper would wait for ever. */
+const GONE_MS = 10_000;
 
 /** What the answers depend on. */
 export interface FencePeerOptions {
@@ -35,7 +37,8 @@ export interface FencePeerOptions {
   readonly machine: Machine;
   readonly files: Files;
   readonly log: ReplicatedLog;
-  readonly resources: () => ReadonlyMap<VolumeId, ObservedResource>;
+  /** What DRBD shows now. Null while its events are not heard. */
+  readonly resources: () => ReadonlyMap<VolumeId, ObservedResource> | null;
   /** Volumes that are being promoted now, under a permit. */
   readonly promoting: ReadonlySet<VolumeId>;
 }
@@ -92,9 +95,14 @@ export class FencePeer {
   async #answerNewest(id: VolumeId, token: object): Promise<number> {
     const { log, world, resources, promoting } = this.#options;
     const askedAtMs = world.clock.nowMs();
+    let shownAtMs = askedAtMs;
     for (;;) {
       if (this.#newest.get(id) !== token) return NOT_DECIDED;
-      const resource = resources().get(id);
+      const shown = resources();
+      const resource = shown?.get(id);
+      if (shown === null || resource !== undefined) shownAtMs = world.clock.nowMs();
+      // Frozen or gone: both are no without a right to write.
+      if (world.clock.nowMs() - shownAtMs > GONE_MS) return NOT_DECIDED;
       const volume = log.state().volumes.get(id);
       if (promoting.has(id) && resource?.role !== 'Primary') return this.#isHeld(volume) ? this.#answerPromotion(log.state(), volume) : NOT_DECIDED;
       // The kernel calls it for a resource that it has, so an agent that does not see it yet has only just begun to look.
@@ -172,7 +180,7 @@ export class FencePeer {
     world.log.write({ event: 'alarm', subject: id, reason: 'the disk of this replica failed: the node resets itself' });
     const { promise: tooLong, resolve } = Promise.withResolvers<void>();
     const timer = world.timers.after(MARK_WAIT_MS, resolve);
-    const failed = new Set([id, ...[...resources()].filter(([, { disk }]) => disk === 'Failed').map(([other]) => other)]);
+    const failed = new Set([id, ...[...(resources() ?? [])].filter(([, { disk }]) => disk === 'Failed').map(([other]) => other)]);
     await Promise.race([Promise.all([...failed].map(async (each) => await this.#mark(each))), tooLong]);
     timer.cancel();
     machine.resetNow(`the disk under ${id} failed`);

@@ -31,9 +31,9 @@ function heldBy(holder: typeof NODE): CellState {
 }
 
 /** The part over a ledger that tests set, and that counts what is proposed. */
-function setUp(start: { readonly state: CellState; readonly resource?: ObservedResource; readonly canRead?: boolean; readonly event?: string; readonly writeDurably?: (path: string) => Promise<void>; readonly others?: readonly ObservedResource[] }) {
+function setUp(start: { readonly state: CellState; readonly resource?: ObservedResource; readonly canRead?: boolean; readonly event?: string; readonly writeDurably?: (path: string) => Promise<void>; readonly others?: readonly ObservedResource[]; readonly isDeaf?: boolean }) {
   const world = new VirtualWorld(1);
-  const seen = { state: start.state, resource: start.resource, proposed: [] as Command[], canRead: start.canRead ?? true, promoting: new Set<VolumeId>(), resets: 0 };
+  const seen = { state: start.state, resource: start.resource, proposed: [] as Command[], canRead: start.canRead ?? true, promoting: new Set<VolumeId>(), resets: 0, isDeaf: start.isDeaf ?? false };
   const log = {
     state: () => seen.state,
     readFresh: () => (seen.canRead ? Promise.resolve(seen.state) : Promise.reject(new Error('no leader'))),
@@ -45,7 +45,7 @@ function setUp(start: { readonly state: CellState; readonly resource?: ObservedR
   const files = { read: () => Promise.resolve(null), writeDurably: start.writeDurably ?? (() => Promise.resolve()), remove: () => Promise.resolve(), list: () => Promise.resolve([]), absolute: (path: string) => path };
   const part = new FencePeer({
     self: { node: NODE, bootId: BOOT }, world, machine: { bootId: BOOT, resetNow: () => void (seen.resets += 1) }, files, log, promoting: seen.promoting,
-    resources: () => new Map([...(seen.resource === undefined ? [] : [seen.resource]), ...(start.others ?? [])].map((resource) => [resource.volume, resource])),
+    resources: () => seen.isDeaf ? null : new Map([...(seen.resource === undefined ? [] : [seen.resource]), ...(start.others ?? [])].map((resource) => [resource.volume, resource])),
   });
   const answer = { code: null as number | null };
   void part.answer({ event: start.event ?? 'fence-peer', resource: VOLUME }).then((code) => {
@@ -80,6 +80,18 @@ fencePeer('waits for an agent that does not see the resource yet', async () => {
   seen.resource = FROZEN;
   await world.advance(1_000);
   assert.is(answer.code, PEER_OUTDATED);
+});
+
+fencePeer('is no once the resource is gone, which its events must have shown for a while', async () => {
+  const { world, seen, answer } = setUp({ state: heldBy(NODE), isDeaf: true });
+  await world.advance(60_000);
+  assert.is(answer.code, null, 'nothing is heard of any resource');
+  seen.isDeaf = false;
+  await world.advance(9_000);
+  assert.is(answer.code, null);
+  await world.advance(2_000);
+  assert.is(answer.code, NOT_DECIDED);
+  assert.equal(seen.proposed, []);
 });
 
 fencePeer('waits for the event that tells of the loss, when the call comes first', async () => {
