@@ -116,7 +116,7 @@ export const HEALING_BUGS: readonly Bug[] = [
     why: 'a start that was decided twice happens twice: nobody asks whether the first is under way', source: 'SAFETY.md 3.6 (expect), S7',
   },
   {
-    name: 'reboot-proves-nothing', arena: 'cell', breaks: ['L2', 'L6', 'L7', 'L9'], seeds: 30, theme: 'replicas',
+    name: 'reboot-proves-nothing', arena: 'cell', breaks: ['S7', 'L2', 'L6', 'L7', 'L9'], seeds: 30, theme: 'replicas',
     edits: [{ file: NODE, find: 'if (node.bootId !== null && proof !== null && node.fence?.bootId !== node.bootId) {', replace: 'if (node.bootId === actor.bootId && proof !== null && node.fence?.bootId !== node.bootId) {' }],
     why: 'what a former boot held is never released when its node starts again', source: 'SAFETY.md 5.1 (NodeBoot), 5.5',
   },
