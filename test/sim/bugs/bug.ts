@@ -26,7 +26,7 @@ export type Arena = 'cell' | 'leases' | 'raft';
  * leaders who reach few, and soon die.
  */
 export type Theme = CellTheme | 'coups' | 'shortOffices';
-export type CellTheme = 'replicas' | 'races' | 'disks' | 'ledger' | 'leases' | 'programs' | 'power' | 'lateExpansions' | 'mirrors' | 'leavers' | 'moves' | 'restarts' | 'answers' | 'lateHelpers' | 'votes' | 'feeds' | 'echoes' | 'laggards' | 'stalls' | 'starts' | 'helpers';
+export type CellTheme = 'replicas' | 'races' | 'disks' | 'ledger' | 'leases' | 'programs' | 'power' | 'lateExpansions' | 'mirrors' | 'leavers' | 'moves' | 'restarts' | 'answers' | 'lateHelpers' | 'votes' | 'feeds' | 'echoes' | 'laggards' | 'stalls' | 'starts' | 'helpers' | 'adoptions';
 
 export interface Bug {
   /** kebab-case, for the command line. */

@@ -79,7 +79,7 @@ export const HEALING_BUGS: readonly Bug[] = [
     masked: 'an agent looks at its objects only once its boot was applied here and a lease was granted to it; reconciler, permits and gate compare the boot besides (harmless.ts)',
   },
   {
-    name: 'silent-store-is-empty', arena: 'cell', breaks: ['S18', 'S14'], seeds: 200, theme: 'programs',
+    name: 'silent-store-is-empty', arena: 'cell', breaks: ['S18', 'S14'], seeds: 60, theme: 'adoptions',
     edits: [{ file: 'agent/drivers/xen/run-xen.ts', find: "throw failure(`${argv.join(' ')} failed`, result);", replace: 'return null;' }],
     why: 'a domain whose tag cannot be read now is taken for a stranger, and destroyed while it runs rightly', source: 'SAFETY.md 5.2 (adoption), S18',
   },

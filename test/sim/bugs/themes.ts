@@ -41,6 +41,7 @@ const TRAPPED = {
   leavers: { kinds: ['nodeRemove', 'nodeAdd', 'storageCut'], traps: {} },
   mirrors: { kinds: ['frozenHolder', 'orderCut', 'heldRequest', 'reset', 'powerCycle'], traps: { orderCut: ['primary'], heldRequest: ['shrink'] } },
   lateHelpers: { kinds: ['lateHelper', 'storageCut', 'storagePairCut', 'linkFlap', 'reset', 'agentKill'], traps: {} },
+  adoptions: { kinds: ['programFail', 'agentKill', 'agentLoop'], traps: {}, nodes: [3] },
   helpers: { kinds: ['helperKill', 'powerCycle'], traps: {} },
   votes: { kinds: ['heardByOne', 'saveCrash', 'leaderCrash'], traps: { heardByOne: ['vote'], saveCrash: ['vote'] }, nodes: [3] },
   feeds: { kinds: ['heldRequest', 'agentKill', 'agentLoop'], traps: { heldRequest: ['feed.open'] }, nodes: [4, 7] },
