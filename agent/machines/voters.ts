@@ -123,10 +123,29 @@ const isLeaving = ({ leaving }: VoterHints): boolean => leaving !== undefined &&
 export function heirOf(conf: VoterConf, state: CellState, hints: VoterHints): MemberId | null {
   const candidates = candidatesOf(conf, state, hints);
   const wanted = wantedVoters(conf, candidates, hints);
-  return candidates.find((candidate) => wanted.has(candidate.voter) && !conf.voters.includes(candidate.voter) && mayBegin(candidate))?.member ?? null;
+  return candidates.find((candidate) => wanted.has(candidate.voter) && !conf.voters.includes(candidate.voter) && mayBegin(candidate, hints))?.member ?? null;
 }
 
-const mayBegin = ({ isReady, goneMs }: Candidate): boolean => isReady && goneMs === 0;
+const mayBegin = ({ isReady, goneMs, member }: Candidate, { leaving }: VoterHints): boolean => isReady && goneMs === 0 && leaving?.has(member) !== true;
+
+/**
+ * What becomes of a cell when a node that votes is removed now, so that nobody hears it any more? `decides`: the others are a majority beside its silent
+ * seat. `decidesWithoutSeat`: only once the seat was taken away, as of the last two. `stops`: too few others answer in any case.
+ */
+export function withoutNode(conf: VoterConf, state: CellState, hints: VoterHints, node: MemberId): Fate {
+  return fateWithout(conf, hints, candidatesOf(conf, state, hints), node);
+}
+
+type Fate = 'decides' | 'decidesWithoutSeat' | 'stops';
+
+function fateWithout(conf: VoterConf, { leader }: VoterHints, candidates: readonly Candidate[], node: MemberId): Fate {
+  const answers = (voter: VoterId): boolean => voter === leader || candidates.some((candidate) => candidate.voter === voter && candidate.goneMs === 0);
+  const others = conf.voters.filter((voter) => memberOfVoter(voter) !== node && answers(voter)).length;
+  if (others >= majorityOf(conf.voters.length)) return 'decides';
+  return others >= majorityOf(conf.voters.length - 1) ? 'decidesWithoutSeat' : 'stops';
+}
+
+const majorityOf = (voters: number): number => Math.floor(voters / 2) + 1;
 
 /** A voter whose store is no more, or whose node was removed. */
 function vacantSeat(conf: VoterConf, candidates: readonly Candidate[], { leader }: VoterHints): VoterId | undefined {
@@ -207,14 +226,16 @@ function nextStep(conf: VoterConf, hints: VoterHints, candidates: readonly Candi
   const idle = conf.learners.find((voter) => !wanted.has(voter) && byVoter.get(voter)?.isWitness === false);
 
   const alive = conf.voters.filter((voter) => voter === hints.leader || isAlive(voter)).length;
-  if (alive < Math.floor(conf.voters.length / 2) + 1) {
+  if (alive < majorityOf(conf.voters.length)) {
     return { kind: 'none', reason: 'noMajority', detail: `only ${alive} of ${conf.voters.length} voters answer` };
   }
   if (stale !== undefined) return change('remove', stale, conf.witnesses.includes(stale), `${stale} belongs to a store that is no more`);
   const vacant = vacantSeat(conf, candidates, hints);
   if (vacant !== undefined && conf.voters.length >= wanted.size) return change('remove', vacant, conf.witnesses.includes(vacant), `${vacant} is nobody's vote any more`);
-  const newcomer = missing.find(mayBegin);
+  const newcomer = missing.find((candidate) => mayBegin(candidate, hints));
   if (newcomer !== undefined) return seat(conf, newcomer);
+  const givenUp = conf.voters.find((voter) => voter !== hints.leader && hints.leaving?.has(memberOfVoter(voter)) === true);
+  if (givenUp !== undefined && fateWithout(conf, hints, candidates, memberOfVoter(givenUp)) === 'decidesWithoutSeat') return change('remove', givenUp, conf.witnesses.includes(givenUp), `${memberOfVoter(givenUp)} leaves, and the others could not decide beside its seat`);
   if (surplus.length > 0) return unseat(conf, surplus, isAlive, wanted);
   if (missing.length > 0) return { kind: 'none', reason: 'noCandidate', detail: `${missing.map((each) => each.member).join(', ')} should vote but does not answer` };
   if (idle !== undefined) return change('remove', idle, false, `${memberOfVoter(idle)} is not needed as a voter`);

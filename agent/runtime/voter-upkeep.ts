@@ -12,7 +12,7 @@ import type { Mesh } from '../../shared/wire/mesh.ts';
 import type { World } from '../../shared/world.ts';
 import type { NodePhase } from '../../shared/model/node.ts';
 import { MINUTE_MS } from '../../shared/units.ts';
-import { CAUGHT_UP_LAG_ENTRIES, heirOf, planVoters } from '../machines/voters.ts';
+import { CAUGHT_UP_LAG_ENTRIES, heirOf, planVoters, withoutNode } from '../machines/voters.ts';
 import type { VoterConf, VoterHints } from '../machines/voters.ts';
 
 const CHANGE_TIMEOUT_MS = 4_000;
@@ -20,6 +20,8 @@ const CHANGE_TIMEOUT_MS = 4_000;
 const HAND_OVER_MS_MAX = 2 * MINUTE_MS;
 /** How long after an operator asked last a node counts as leaving. */
 const LEAVING_MS = 2 * MINUTE_MS;
+/** How long a removal that was let pass may take, before it counts as failed. A leader that commits nothing for so long leads no more. */
+const REMOVING_MS = 30_000;
 /** Phases that a node is removed from: elsewhere the ledger refuses it (shared/ledger/apply-node.ts). */
 const REMOVABLE: readonly NodePhase[] = ['fenced', 'maintenance'];
 
@@ -41,6 +43,9 @@ export class VoterUpkeep {
   /** Nodes that an operator asked to remove while they voted, with the first and the last time. */
   readonly #leaving = new Map<MemberId, { readonly sinceMs: number; readonly askedAtMs: number }>();
 
+  /** The node whose removal was let pass last, though it votes. */
+  #removing: { readonly node: NodeId; readonly atMs: number } | null = null;
+
   constructor(options: VoterUpkeepOptions) {
     this.#options = options;
   }
@@ -55,26 +60,44 @@ export class VoterUpkeep {
     this.#goneSince.clear();
     this.#caughtUpSince.clear();
     this.#leaving.clear();
+    this.#removing = null;
   }
 
   /**
    * Why a node may not be removed yet: it votes, and somebody else could in its place. That begins with this question, and takes some ten
-   * seconds; a cell would lose a vote otherwise, since a removed node is heard by nobody. Where nobody can take its place it may go at once.
+   * seconds; a cell would lose a vote otherwise, since a removed node is heard by nobody. Where nobody can take its place it may go at once, unless the
+   * others could not decide any more: then its seat goes first, and where that does not help either the node stays.
    */
   refuseRemoval(node: NodeId): Rejection | null {
-    const { log, world } = this.#options;
+    const { log, voterSet, world } = this.#options;
     const record = log.state().nodes.get(node);
     const conf = this.#conf();
     if (record === undefined || !REMOVABLE.includes(record.phase) || !conf.voters.some((voter) => memberOfVoter(voter) === node)) return null;
     const nowMs = world.clock.nowMs();
+    const raft = voterSet.raftStatus();
+    // What a former leader left in the log may be removals, too.
+    if (!raft.isTermCommitted || log.status().appliedIndex < raft.commit) return stillVotes('this leader has only just begun');
+    if (this.#isRemovingAnother(node, nowMs)) return stillVotes(`${this.#removing?.node ?? 'another node'} votes, too, and is removed first`);
     const sinceMs = this.#leaving.get(node)?.sinceMs ?? nowMs;
     this.#leaving.set(node, { sinceMs, askedAtMs: nowMs });
-    if (nowMs - sinceMs > HAND_OVER_MS_MAX) return null;
-    const successor = memberOfVoter(this.#options.voterSet.voterId) === node ? this.#letAnotherLead() : null;
-    if (successor !== null) return { kind: 'rejected', reason: 'stillVotes', message: `${node} leads, and ${successor} takes that over first: ask again then` };
+    const successor = memberOfVoter(voterSet.voterId) === node ? this.#letAnotherLead() : null;
+    if (successor !== null) return stillVotes(`${node} leads, and ${successor} takes that over first`);
+    const fate = withoutNode(conf, log.state(), this.#hints(nowMs), node);
+    if (fate === 'stops') return stillVotes(`${node} votes, and without it the others that answer are no majority`);
     const heir = heirOf(conf, log.state(), this.#hints(nowMs));
-    if (heir === null && !this.#isGivingUp(node, nowMs)) return null;
-    return { kind: 'rejected', reason: 'stillVotes', message: `${node} votes, and ${heir ?? 'another one'} takes its place first: that takes some ten seconds, ask again then` };
+    const isPatient = nowMs - sinceMs <= HAND_OVER_MS_MAX;
+    if (heir === null && fate === 'decidesWithoutSeat') return stillVotes(`${node} votes, and its seat is taken away first`);
+    if (isPatient && (heir !== null || this.#isGivingUp(node, nowMs))) return stillVotes(`${node} votes, and ${heir ?? 'another one'} takes its place first: that takes some ten seconds`);
+    if (fate === 'decidesWithoutSeat') return stillVotes(`${node} votes, and its seat is taken away first`);
+    this.#removing = { node, atMs: nowMs };
+    return null;
+  }
+
+  /** One after the other: what was let pass may not be applied yet. */
+  #isRemovingAnother(node: NodeId, nowMs: number): boolean {
+    const removing = this.#removing;
+    if (removing === null || removing.node === node || nowMs - removing.atMs > REMOVING_MS) return false;
+    return this.#options.log.state().nodes.get(removing.node)?.phase !== 'removed';
   }
 
   /** The voter that shall lead in this one's place, since nobody takes its own seat away; null: nobody can. */
@@ -157,3 +180,5 @@ export class VoterUpkeep {
 function agesOf<Key>(since: ReadonlyMap<Key, number>, nowMs: number): ReadonlyMap<Key, number> {
   return new Map([...since].map(([key, sinceMs]) => [key, nowMs - sinceMs]));
 }
+
+const stillVotes = (why: string): Rejection => ({ kind: 'rejected', reason: 'stillVotes', message: `${why}: ask again then` });

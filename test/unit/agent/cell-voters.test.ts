@@ -164,6 +164,29 @@ removed('may be one of two: nobody can take its place, so it goes at once', asyn
   });
 });
 
+removed('may be any but the last: the seat of one of the last two goes before it, or the other could never decide again', async () => {
+  await withCell(3, async (cell) => {
+    const [first, second] = followersOf(cell);
+    const last = cell.nodeIds.find((each) => each === cell.leader());
+    if (first === undefined || second === undefined || last === undefined) throw new Error('not three vote');
+    for (const node of [first, second, last]) cell.post({ kind: 'cordonNode', node, cordoned: true });
+    await cell.world.until('all are empty', () => [first, second, last].every((node) => cell.state().nodes.get(node)?.phase === 'maintenance'), 30 * SECOND_MS);
+    // Both at once: neither may count on the other one's vote.
+    const answers: string[] = [];
+    for (const node of [first, second]) void cell.ask({ kind: 'removeNode', node }).then(({ result }) => answers.push(result.kind === 'applied' ? 'applied' : result.reason));
+    await cell.world.advance(SECOND_MS);
+    assert.equal(answers.toSorted(), ['applied', 'stillVotes']);
+    const left = cell.state().nodes.get(first)?.phase === 'removed' ? second : first;
+    assert.is((await removeSoon(cell, left)).at(-1), 'applied');
+    await untilItDecides(cell, 123_000, 20_000);
+    assert.equal(cell.voters().length, 1);
+    void cell.ask({ kind: 'removeNode', node: last }).then(({ result }) => answers.push(result.kind === 'applied' ? 'applied' : result.reason));
+    await cell.world.advance(SECOND_MS);
+    assert.is(answers.at(-1), 'stillVotes');
+    await untilItDecides(cell, 124_000, 20_000);
+  });
+});
+
 removed('may lead: another one leads first, then its vote is handed over', async () => {
   await withCell(4, async (cell) => {
     const node = cell.nodeIds.find((each) => each === cell.leader());
